@@ -18,6 +18,7 @@ typedef struct lun_call {
   lun_tensor *in[LUN_MAXIN];      /* NULL where left out */
   lun_tensor *out[LUN_MAXOUT];
   double      p[LUN_MAXPARAM];    /* in the order of the row; NAN where a list ends or nothing was given */
+  bool        done;               /* set by a rule whose out[] holds the result already (a view): no kernel runs */
 } lun_call;
 
 typedef lun_status lun_rule(lun_call *c);
