@@ -64,9 +64,8 @@ void *lun_alloc(size_t bytes) {
   }
   pthread_mutex_unlock(&lock);
   if (!b) {
-    void *p = NULL;
-    if (posix_memalign(&p, 64, HEADER + (bytes ? bytes : 1)) != 0) return NULL;
-    b = p;
+    b = aligned_alloc(64, (HEADER + bytes + 63) & ~(size_t)63);
+    if (!b) return NULL;
     b->size = bytes;
   }
   return (char *)b + HEADER;

@@ -17,19 +17,26 @@ static int usable_cores(void) {
   return CPU_COUNT(&set) > 0 ? CPU_COUNT(&set) : 1;
 }
 
+lun_status lun_set_threads(lun_ctx *cx, int threads) {
+  lun_pool *pool;
+  if (threads <= 0) threads = usable_cores();
+  if (threads > LUN_MAXTHREADS)
+    return lun_fail(cx, LUN_EARG, "%d threads, at most %d", threads, LUN_MAXTHREADS);
+  pool = lun_pool_open(threads);
+  if (!pool) return lun_fail(cx, LUN_EMEM, "cannot start %d threads", threads);
+  if (cx->pool) lun_pool_close(cx->pool);
+  cx->pool = pool;
+  return LUN_OK;
+}
+
 lun_ctx *lun_open(int threads) {
   lun_ctx *cx = lun_alloc(sizeof *cx);
   if (!cx) return NULL;
   memset(cx, 0, sizeof *cx);
   cx->refs = 1;
-  if (threads <= 0) threads = usable_cores();
-  if (threads > LUN_MAXTHREADS) threads = LUN_MAXTHREADS;
-  cx->pool = lun_pool_open(threads);
-  if (!cx->pool) {
-    lun_free(cx);
-    return NULL;
-  }
-  return cx;
+  if (lun_set_threads(cx, threads) == LUN_OK) return cx;
+  lun_free(cx);
+  return NULL;
 }
 
 void lun_ctx_drop(lun_ctx *cx) {

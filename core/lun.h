@@ -27,6 +27,7 @@
 lun_ctx    *lun_open(int threads);
 void        lun_close(lun_ctx *cx);              /* NULL is ignored; tensors still held stay readable */
 int         lun_threads(const lun_ctx *cx);
+lun_status  lun_set_threads(lun_ctx *cx, int threads);   /* 0: as many as cores */
 
 lun_status  lun_fail(lun_ctx *cx, lun_status code, const char *fmt, ...) LUN_PRINTF(3, 4);
 lun_status  lun_failv(lun_ctx *cx, lun_status code, const char *fmt, va_list ap);
@@ -117,10 +118,16 @@ typedef struct lun_op_about {
 } lun_op_about;
 const lun_op_about *lun_op_info(lun_op op);
 
-/* Position and length of parameter 'name' in a row's values; -1 if it has none. */
-int         lun_op_param(lun_op op, const char *name, int *length);
-/* Number of the choice 'word' of an enumerated parameter; -1 if it is none of them. */
-int         lun_op_choice(lun_op op, const char *name, const char *word);
+/* A parameter of a row; its values are params[slot .. slot + length). */
+typedef struct lun_param {
+  char        name[24];
+  int         slot, length;
+  bool        position;  /* counts from 0 in C, from 1 in Lua; negative from the end */
+  double      def;       /* NAN: none */
+  const char *choices;   /* "bilinear|bicubic", up to a space or the end; NULL if a number */
+} lun_param;
+const lun_param *lun_op_params(lun_op op, int *count);
+int              lun_param_choice(const lun_param *p, const char *word);   /* its number; -1 if it is none */
 
 /* The few the blocks are made of, as plain functions. */
 lun_tensor *lun_add(lun_ctx *cx, lun_tensor *a, lun_tensor *b);

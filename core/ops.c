@@ -23,17 +23,10 @@ static const row rows[LUN_NOPS] = {
 };
 
 /* What the strings of a row say, worked out once. */
-typedef struct param {
-  const char *name;        /* not terminated */
-  int         name_len, slot, length;
-  double      def;
-  const char *choices;     /* "a|b|c", up to the next space; NULL if a number */
-} param;
-
 typedef struct plan {
   int   inputs, outputs, params, slots;
   bool  optional[LUN_MAXIN];
-  param param[LUN_MAXPARAM];
+  lun_param param[LUN_MAXPARAM];
 } plan;
 
 static plan           plans[LUN_NOPS];
@@ -47,11 +40,13 @@ static int words(const char *s) {
 
 static void plan_params(plan *p, const char *s) {
   while (*s) {
-    param *q = &p->param[p->params++];
-    if (*s == '@') s++;
-    q->name = s;
-    q->name_len = (int)strcspn(s, "=[");
-    s += q->name_len;
+    lun_param *q = &p->param[p->params++];
+    size_t     len;
+    q->position = *s == '@';
+    s += q->position;
+    len = strcspn(s, "=[");
+    memcpy(q->name, s, len);
+    s += len;
     q->slot = p->slots;
     q->length = *s == '[' ? atoi(s + 1) : 1;
     p->slots += q->length;
@@ -95,26 +90,16 @@ int lun_op_find(const char *name) {
 
 const lun_op_about *lun_op_info(lun_op op) { return &rows[op].about; }
 
-static const param *find_param(lun_op op, const char *name) {
+const lun_param *lun_op_params(lun_op op, int *count) {
   const plan *p = plan_of(op);
-  for (int i = 0; i < p->params; i++)
-    if ((size_t)p->param[i].name_len == strlen(name) && memcmp(p->param[i].name, name, strlen(name)) == 0)
-      return &p->param[i];
-  return NULL;
+  *count = p->params;
+  return p->param;
 }
 
-int lun_op_param(lun_op op, const char *name, int *length) {
-  const param *q = find_param(op, name);
-  if (q && length) *length = q->length;
-  return q ? q->slot : -1;
-}
-
-int lun_op_choice(lun_op op, const char *name, const char *word) {
-  const param *q = find_param(op, name);
-  size_t       len = strlen(word);
-  int          n = 0;
-  if (!q || !q->choices) return -1;
-  for (const char *s = q->choices; *s && *s != ' '; n++) {
+int lun_param_choice(const lun_param *p, const char *word) {
+  size_t len = strlen(word);
+  int    n = 0;
+  for (const char *s = p->choices; s && *s && *s != ' '; n++) {
     size_t size = strcspn(s, "| ");
     if (size == len && memcmp(s, word, len) == 0) return n;
     s += size;

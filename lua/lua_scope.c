@@ -1,0 +1,114 @@
+/*
+** lua_scope.c - lunette.scope(): tensors made while it is open are released when
+** it closes, whatever still refers to them.
+**
+**   local scope <close> = lunette.scope()
+**   local best = scope:keep(logits:argmax())    -- lives on, in the scope outside
+*/
+#include "lua_lunette.h"
+
+typedef struct scope {
+  tensor_box    head;               /* of a ring; head.next == &head when empty */
+  struct scope *outer;
+  bool          open;
+} scope;
+
+static const char top_key = 0;      /* registry: light userdata, the innermost open scope */
+
+static scope *top(lua_State *L) {
+  scope *s;
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &top_key);
+  s = lua_touserdata(L, -1);
+  lua_pop(L, 1);
+  return s;
+}
+
+static void set_top(lua_State *L, scope *s) {
+  lua_pushlightuserdata(L, s);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &top_key);
+}
+
+static void link_box(scope *s, tensor_box *box) {
+  box->next = s->head.next;
+  box->prev = &s->head;
+  box->next->prev = box;
+  s->head.next = box;
+}
+
+void scope_enter(lua_State *L, tensor_box *box) {
+  scope *s = top(L);
+  if (s) link_box(s, box);
+}
+
+void scope_leave(tensor_box *box) {
+  if (!box->next) return;
+  box->prev->next = box->next;
+  box->next->prev = box->prev;
+  box->prev = box->next = NULL;
+}
+
+void release_box(tensor_box *box) {
+  lun_tensor *t = box->t;
+  scope_leave(box);
+  box->t = NULL;
+  lun_drop(t);
+}
+
+static scope *check_scope(lua_State *L) { return luaL_checkudata(L, 1, "lunette.scope"); }
+
+/* Closes the scopes opened inside as well: an error may have skipped theirs. */
+static int close_scope(lua_State *L) {
+  scope *s = check_scope(L);
+  if (!s->open) return 0;
+  for (scope *inner = top(L);; inner = inner->outer) {
+    while (inner->head.next != &inner->head) release_box(inner->head.next);
+    inner->open = false;
+    if (inner == s) break;
+  }
+  set_top(L, s->outer);
+  return 0;
+}
+
+/* A collected scope that was never closed has to leave the chain of open ones. */
+static int collect_scope(lua_State *L) {
+  scope *s = check_scope(L);
+  return s->open ? close_scope(L) : 0;
+}
+
+/* scope:keep(...) -> ...: the tensors move to the scope outside */
+static int keep(lua_State *L) {
+  scope *s = check_scope(L);
+  luaL_argcheck(L, s->open, 1, "scope is closed");
+  for (int i = 2; i <= lua_gettop(L); i++) {
+    tensor_box *box;
+    check_tensor(L, i);
+    box = lua_touserdata(L, i);
+    scope_leave(box);
+    if (s->outer) link_box(s->outer, box);
+  }
+  return lua_gettop(L) - 1;
+}
+
+static int new_scope(lua_State *L) {
+  scope *s = lua_newuserdatauv(L, sizeof *s, 0);
+  s->head = (tensor_box){ NULL, &s->head, &s->head };
+  s->outer = NULL;
+  s->open = false;
+  luaL_setmetatable(L, "lunette.scope");
+  s->outer = top(L);
+  set_top(L, s);
+  s->open = true;
+  return 1;
+}
+
+void open_scope(lua_State *L) {
+  static const luaL_Reg meta[] = { { "__close", close_scope }, { "__gc", collect_scope }, { NULL, NULL } };
+  static const luaL_Reg methods[] = { { "keep", keep }, { "close", close_scope }, { NULL, NULL } };
+  luaL_newmetatable(L, "lunette.scope");
+  luaL_setfuncs(L, meta, 0);
+  luaL_newlib(L, methods);
+  lua_setfield(L, -2, "__index");
+  lua_pop(L, 1);
+  lua_pushcfunction(L, new_scope);
+  lua_setfield(L, -2, "scope");
+}
