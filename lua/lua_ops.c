@@ -1,8 +1,8 @@
 /*
-** lua_ops.c - every operation of ops.def as a function and as a method of tensors.
+** lua_ops.c - every operation of ops.def as a function of core.ops and as a method of tensors.
 **
 ** The inputs come first; then the parameters, in the order of the row or as a
-** table by name:  lunette.topk(x, 5)   x:sum(-1)   x:conv2d(w, b, {stride = 2}).
+** table by name:  ops.topk(x, 5)   x:sum(-1)   x:conv2d(w, b, {stride = 2}).
 ** A list parameter is a list or one number; a word is a string; positions count
 ** from 1 (-1 is the last).
 */
@@ -116,6 +116,7 @@ void open_ops(lua_State *L) {
   static const char *const operators[][2] = {
     { "__add", "add" }, { "__sub", "sub" }, { "__mul", "mul" }, { "__div", "div" }
   };
+  lua_createtable(L, 0, LUN_NOPS);
   luaL_getmetatable(L, "lunette.tensor");
   for (size_t i = 0; i < sizeof operators / sizeof *operators; i++) {
     push_op(L, operators[i][1]);
@@ -132,4 +133,5 @@ void open_ops(lua_State *L) {
   lua_pushcfunction(L, assign);
   lua_setfield(L, -2, "assign");
   lua_pop(L, 2);
+  lua_setfield(L, -2, "ops");
 }
