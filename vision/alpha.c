@@ -5,8 +5,7 @@
 #include "image.h"
 
 /* A copy of 'in' with its colours multiplied; free(out->data). */
-lun_status alpha_multiplied(const image *in, image *out, image_error *error)
-{
+lun_status alpha_multiplied(const image *in, image *out, image_error *error) {
   int64_t count = in->height * in->width;
   const uint8_t *from = in->data;
   uint8_t *to;
@@ -22,8 +21,7 @@ lun_status alpha_multiplied(const image *in, image *out, image_error *error)
   return LUN_OK;
 }
 
-void alpha_divide(image *picture)
-{
+void alpha_divide(image *picture) {
   int64_t count = picture->height * picture->width;
   uint8_t *p = picture->data;
   for (int64_t i = 0; i < count; i++, p += 4) {

@@ -9,8 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-lun_status image_fail(image_error *error, lun_status code, const char *format, ...)
-{
+lun_status image_fail(image_error *error, lun_status code, const char *format, ...) {
   if (error->code == LUN_OK) {
     va_list args;
     va_start(args, format);
@@ -21,16 +20,14 @@ lun_status image_fail(image_error *error, lun_status code, const char *format, .
   return error->code;
 }
 
-int64_t image_bytes(int64_t height, int64_t width, int64_t channels)
-{
+int64_t image_bytes(int64_t height, int64_t width, int64_t channels) {
   const int64_t most = PTRDIFF_MAX;
   if (height < 1 || width < 1 || channels < 1) return -1;
   if (width > most / channels || height > most / (width * channels)) return -1;
   return height * width * channels;
 }
 
-lun_status image_new(image *out, int64_t height, int64_t width, int64_t channels, image_error *error)
-{
+lun_status image_new(image *out, int64_t height, int64_t width, int64_t channels, image_error *error) {
   int64_t bytes = image_bytes(height, width, channels);
   *out = (image){ height, width, channels, bytes < 0 ? NULL : malloc((size_t)bytes) };
   if (out->data == NULL)
@@ -39,8 +36,7 @@ lun_status image_new(image *out, int64_t height, int64_t width, int64_t channels
   return LUN_OK;
 }
 
-lun_status image_check_size(int64_t height, int64_t width, const decode_options *options, image_error *error)
-{
+lun_status image_check_size(int64_t height, int64_t width, const decode_options *options, image_error *error) {
   double megapixels = (double)height * (double)width / 1e6;
   if (height < 1 || width < 1)
     return image_fail(error, LUN_EIO, "picture has no pixels (%lld x %lld)", (long long)width, (long long)height);
@@ -96,23 +92,20 @@ static const struct {
 #undef MAGIC
 };
 
-static int starts_with(const uint8_t *bytes, size_t size, const char *magic, size_t length)
-{
+static int starts_with(const uint8_t *bytes, size_t size, const char *magic, size_t length) {
   if (size < length) return 0;
   for (size_t i = 0; i < length; i++)
     if (magic[i] != '?' && bytes[i] != (uint8_t)magic[i]) return 0;
   return 1;
 }
 
-static size_t skip_blank(const uint8_t *bytes, size_t size)
-{
+static size_t skip_blank(const uint8_t *bytes, size_t size) {
   size_t i = starts_with(bytes, size, "\xef\xbb\xbf", 3) ? 3 : 0;
   while (i < size && (bytes[i] == ' ' || (bytes[i] >= '\t' && bytes[i] <= '\r'))) i++;
   return i;
 }
 
-static lun_status fail_unknown(const uint8_t *bytes, size_t size, image_error *error)
-{
+static lun_status fail_unknown(const uint8_t *bytes, size_t size, image_error *error) {
   char first[3 * 8 + 1] = "";
   if (size == 0) return image_fail(error, LUN_EIO, "not an image: no bytes");
   for (size_t i = 0; i < size && i < 8; i++) snprintf(first + 3 * i, 4, " %02x", bytes[i]);
@@ -120,8 +113,7 @@ static lun_status fail_unknown(const uint8_t *bytes, size_t size, image_error *e
 }
 
 lun_status image_decode(const uint8_t *bytes, size_t size, const decode_options *options,
-                        image *out, image_error *error)
-{
+                        image *out, image_error *error) {
   size_t blank = skip_blank(bytes, size);
   out->data = NULL;
   for (size_t i = 0; i < sizeof formats / sizeof formats[0]; i++) {

@@ -13,8 +13,7 @@
 #include <libexif/exif-data.h>
 
 /* The number an entry holds, if it is one whole number of 16 or 32 bits. */
-static int whole_number(const ExifEntry *entry, ExifByteOrder order)
-{
+static int whole_number(const ExifEntry *entry, ExifByteOrder order) {
   if (entry->components != 1 || entry->data == NULL) return 0;
   switch (entry->format) {
   case EXIF_FORMAT_SHORT:
@@ -25,8 +24,7 @@ static int whole_number(const ExifEntry *entry, ExifByteOrder order)
   }
 }
 
-int exif_orientation(const uint8_t *bytes, size_t size)
-{
+int exif_orientation(const uint8_t *bytes, size_t size) {
   int orientation = 0;
   ExifData *data = size <= INT_MAX ? exif_data_new() : NULL;
   if (data == NULL) return 0;
@@ -43,8 +41,7 @@ int exif_orientation(const uint8_t *bytes, size_t size)
 }
 
 /* tiff:Orientation as an attribute or an element: the first one in the text. */
-int xmp_orientation(const char *text, size_t size)
-{
+int xmp_orientation(const char *text, size_t size) {
   static const char name[] = "tiff:Orientation";
   const size_t length = sizeof name - 1;
   for (size_t i = 0; i + length < size; i++) {

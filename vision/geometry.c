@@ -17,8 +17,7 @@ static const struct { uint8_t transpose, mirror_x, mirror_y; } turns[9] = {
 };
 
 /* Replaces the picture's memory; orientations outside 2 to 8 leave it alone. */
-lun_status image_orient(image *picture, int orientation, image_error *error)
-{
+lun_status image_orient(image *picture, int orientation, image_error *error) {
   const image in = *picture;
   image out;
   int64_t step_x, step_y;        /* of the output, for one pixel right and down in the input */
@@ -53,8 +52,7 @@ lun_status image_orient(image *picture, int orientation, image_error *error)
 }
 
 /* Copies what of 'in' falls into 'out', whose top left pixel is (top, left) of 'in'. */
-void image_place(const image *in, int64_t top, int64_t left, image *out)
-{
+void image_place(const image *in, int64_t top, int64_t left, image *out) {
   int64_t first_x = left < 0 ? -left : 0, first_y = top < 0 ? -top : 0;
   int64_t last_x = in->width - left, last_y = in->height - top;
   if (last_x > out->width) last_x = out->width;
@@ -67,16 +65,14 @@ void image_place(const image *in, int64_t top, int64_t left, image *out)
 }
 
 /* Every pixel becomes 'value', a byte a channel. */
-void image_fill(image *out, const uint8_t *value)
-{
+void image_fill(image *out, const uint8_t *value) {
   int64_t count = out->height * out->width;
   for (int64_t i = 0; i < count; i++)
     memcpy(out->data + i * out->channels, value, (size_t)out->channels);
 }
 
 /* ITU-R 601-2 luma in 16-bit fixed point, rounded: Pillow's RGB to L */
-static uint8_t luma(const uint8_t *rgb)
-{
+static uint8_t luma(const uint8_t *rgb) {
   return (uint8_t)((rgb[0] * 19595 + rgb[1] * 38470 + rgb[2] * 7471 + 0x8000) >> 16);
 }
 
@@ -84,8 +80,7 @@ static uint8_t luma(const uint8_t *rgb)
 ** Image.convert among L, RGB and RGBA, of pictures of one size: grey is spread
 ** over the colours, colour is weighed to grey, alpha is dropped or opaque.
 */
-void image_convert(const image *in, image *out)
-{
+void image_convert(const image *in, image *out) {
   int64_t count = in->height * in->width;
   const uint8_t *from = in->data;
   uint8_t *to = out->data;

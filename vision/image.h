@@ -44,6 +44,9 @@ typedef struct image_loop {
                      void (*run)(void *arg, int64_t begin, int64_t end), void *arg);
 } image_loop;
 
+/* file.c */
+lun_status file_read(const char *path, size_t limit, uint8_t **bytes, size_t *size, image_error *error);
+
 /* decode.c: bytes of a file into an upright RGB picture */
 typedef struct decode_options {
   double max_megapixels;       /* refuse larger pictures before any memory is taken */

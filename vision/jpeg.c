@@ -30,8 +30,7 @@ typedef struct reader {
   uint8_t     *line;           /* one row as libjpeg gives it: grey, RGB or CMYK */
 } reader;
 
-static void leave(j_common_ptr jpeg)
-{
+static void leave(j_common_ptr jpeg) {
   reader *r = jpeg->client_data;
   if (jpeg->err->msg_code == JERR_OUT_OF_MEMORY) {
     image_fail(r->error, LUN_EMEM, "no memory to decode JPEG");
@@ -47,15 +46,13 @@ static void ignore_message(j_common_ptr jpeg) { (void)jpeg; }
 
 static void ignore_call(j_decompress_ptr jpeg) { (void)jpeg; }
 
-static boolean end_of_data(j_decompress_ptr jpeg)
-{
+static boolean end_of_data(j_decompress_ptr jpeg) {
   reader *r = jpeg->client_data;
   image_fail(r->error, LUN_EIO, "image file is truncated");
   longjmp(r->out, 1);
 }
 
-static void skip_data(j_decompress_ptr jpeg, long count)
-{
+static void skip_data(j_decompress_ptr jpeg, long count) {
   struct jpeg_source_mgr *source = jpeg->src;
   size_t step = count < 0 ? 0 : (size_t)count;
   if (step > source->bytes_in_buffer) step = source->bytes_in_buffer;
@@ -63,8 +60,7 @@ static void skip_data(j_decompress_ptr jpeg, long count)
   source->bytes_in_buffer -= step;
 }
 
-static void count_scans(j_common_ptr jpeg)
-{
+static void count_scans(j_common_ptr jpeg) {
   reader *r = jpeg->client_data;
   if (r->jpeg.input_scan_number > MAX_SCANS) {
     image_fail(r->error, LUN_EIO, "JPEG has more than %d scans", MAX_SCANS);
@@ -72,13 +68,11 @@ static void count_scans(j_common_ptr jpeg)
   }
 }
 
-static int is_exif(const struct jpeg_marker_struct *m)
-{
+static int is_exif(const struct jpeg_marker_struct *m) {
   return m->data_length >= 6 && memcmp(m->data, "Exif\0", 6) == 0;
 }
 
-static int is_xmp(const struct jpeg_marker_struct *m)
-{
+static int is_xmp(const struct jpeg_marker_struct *m) {
   return m->data_length >= 29 && memcmp(m->data, "http://ns.adobe.com/xap/1.0/", 29) == 0;
 }
 
@@ -86,8 +80,7 @@ static int is_xmp(const struct jpeg_marker_struct *m)
 ** EXIF first, XMP where EXIF does not say.  EXIF longer than one segment goes on
 ** in the next one, after the same six bytes; of several XMP packets the last counts.
 */
-static int read_orientation(const struct jpeg_marker_struct *markers)
-{
+static int read_orientation(const struct jpeg_marker_struct *markers) {
   size_t size = 0;
   int orientation = 0;
   uint8_t *exif;
@@ -112,8 +105,7 @@ static int read_orientation(const struct jpeg_marker_struct *markers)
 }
 
 /* a * b / 255, rounded, as Pillow rounds it */
-static inline int times_255(int a, int b)
-{
+static inline int times_255(int a, int b) {
   int t = a * b + 128;
   return ((t >> 8) + t) >> 8;
 }
@@ -123,8 +115,7 @@ static inline int times_255(int a, int b)
 ** marker says: 255 is no ink.  Pillow turns it about, then takes
 ** (255 - k) - c * (255 - k) / 255 for red, and so on.
 */
-static void line_to_rgb(const uint8_t *in, int channels, int64_t width, uint8_t *out)
-{
+static void line_to_rgb(const uint8_t *in, int channels, int64_t width, uint8_t *out) {
   switch (channels) {
   case 1:
     for (int64_t x = 0; x < width; x++, out += 3) out[0] = out[1] = out[2] = in[x];
@@ -139,8 +130,7 @@ static void line_to_rgb(const uint8_t *in, int channels, int64_t width, uint8_t 
 }
 
 static void read_picture(reader *r, const uint8_t *bytes, size_t size, const decode_options *options,
-                         image *out, int *orientation)
-{
+                         image *out, int *orientation) {
   struct jpeg_decompress_struct *jpeg = &r->jpeg;
   static const J_COLOR_SPACE colors[] = { JCS_UNKNOWN, JCS_GRAYSCALE, JCS_UNKNOWN, JCS_RGB, JCS_CMYK };
 
@@ -178,14 +168,12 @@ static void read_picture(reader *r, const uint8_t *bytes, size_t size, const dec
 
 /* The only frame libjpeg's errors jump into; it has no state of its own to lose. */
 static void guarded(reader *r, const uint8_t *bytes, size_t size, const decode_options *options,
-                    image *out, int *orientation)
-{
+                    image *out, int *orientation) {
   if (setjmp(r->out) == 0) read_picture(r, bytes, size, options, out, orientation);
 }
 
 lun_status jpeg_decode(const uint8_t *bytes, size_t size, const decode_options *options,
-                       image *out, int *orientation, image_error *error)
-{
+                       image *out, int *orientation, image_error *error) {
   reader r;
   memset(&r, 0, sizeof r);
   r.error = error;

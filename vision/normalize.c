@@ -10,8 +10,7 @@
 #include "image.h"
 
 /* A u8 has 256 values, so a channel's arithmetic is done once for each. */
-static void fill_table(const normalize_options *o, int64_t channel, float table[256])
-{
+static void fill_table(const normalize_options *o, int64_t channel, float table[256]) {
   for (int v = 0; v < 256; v++) {
     float value = o->do_rescale ? (float)((double)v * o->rescale_factor) : (float)v;
     if (o->do_normalize) value = (value - (float)o->mean[channel]) / (float)o->std[channel];
@@ -19,8 +18,7 @@ static void fill_table(const normalize_options *o, int64_t channel, float table[
   }
 }
 
-void image_normalize(const image *in, const normalize_options *options, float *out)
-{
+void image_normalize(const image *in, const normalize_options *options, float *out) {
   int64_t count = in->height * in->width;
   for (int64_t c = 0; c < in->channels; c++, out += count) {
     float table[256];

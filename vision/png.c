@@ -22,21 +22,18 @@ typedef struct reader {
   const decode_options *options;
 } reader;
 
-static void leave(png_structp png, png_const_charp message)
-{
+static void leave(png_structp png, png_const_charp message) {
   reader *r = png_get_error_ptr(png);
   image_fail(r->error, LUN_EIO, "broken PNG: %s", message);
   longjmp(r->out, 1);
 }
 
-static void ignore_warning(png_structp png, png_const_charp message)
-{
+static void ignore_warning(png_structp png, png_const_charp message) {
   (void)png;
   (void)message;
 }
 
-static void read_bytes(png_structp png, png_bytep to, size_t count)
-{
+static void read_bytes(png_structp png, png_bytep to, size_t count) {
   reader *r = png_get_io_ptr(png);
   if (count > r->size) {
     image_fail(r->error, LUN_EIO, "image file is truncated");
@@ -48,15 +45,13 @@ static void read_bytes(png_structp png, png_bytep to, size_t count)
 }
 
 /* 16-bit samples to 8 bits as Pillow's mode I;16 converts: clipped, not scaled */
-static void clip_16(png_structp png, png_row_infop row, png_bytep data)
-{
+static void clip_16(png_structp png, png_row_infop row, png_bytep data) {
   size_t count = (size_t)row->width * row->channels;
   (void)png;
   for (size_t i = 0; i < count; i++) data[i] = data[2 * i] == 0 ? data[2 * i + 1] : 255;
 }
 
-static void set_up(reader *r)
-{
+static void set_up(reader *r) {
   /* chunks that change nothing here, left unread: name and NUL, five bytes each */
   static const png_byte unused[] =
     "bKGD\0cHRM\0gAMA\0hIST\0iCCP\0oFFs\0pCAL\0pHYs\0sBIT\0sCAL\0sPLT\0sRGB\0tIME";
@@ -66,8 +61,7 @@ static void set_up(reader *r)
   png_set_keep_unknown_chunks(r->png, PNG_HANDLE_CHUNK_NEVER, unused, (int)(sizeof unused / 5));
 }
 
-static void read_rows(reader *r)
-{
+static void read_rows(reader *r) {
   png_uint_32 width, height;
   int depth, color, passes;
 
@@ -100,15 +94,13 @@ static void read_rows(reader *r)
 static void read_end(reader *r) { png_read_end(r->png, r->info); }
 
 /* The only frame libpng's errors jump into; it has no state of its own to lose. */
-static int guarded(reader *r, void (*step)(reader *))
-{
+static int guarded(reader *r, void (*step)(reader *)) {
   if (setjmp(r->out) != 0) return 0;
   step(r);
   return 1;
 }
 
-static const png_text *find_text(reader *r, const char *key)
-{
+static const png_text *find_text(reader *r, const char *key) {
   png_textp text;
   int count;
   png_get_text(r->png, r->info, &text, &count);
@@ -117,13 +109,11 @@ static const png_text *find_text(reader *r, const char *key)
   return NULL;
 }
 
-static size_t text_size(const png_text *text)
-{
+static size_t text_size(const png_text *text) {
   return text->compression > 0 || text->itxt_length > 0 ? text->itxt_length : text->text_length;
 }
 
-static int hex_digit(char c)
-{
+static int hex_digit(char c) {
   if (c >= '0' && c <= '9') return c - '0';
   if (c >= 'a' && c <= 'f') return c - 'a' + 10;
   if (c >= 'A' && c <= 'F') return c - 'A' + 10;
@@ -131,8 +121,7 @@ static int hex_digit(char c)
 }
 
 /* EXIF as ImageMagick writes it into a text chunk: three lines, then hexadecimal. */
-static int raw_profile_orientation(const char *text, size_t size)
-{
+static int raw_profile_orientation(const char *text, size_t size) {
   const char *end = text + size;
   uint8_t *bytes = malloc(size / 2 + 1);
   size_t digits = 0;
@@ -152,8 +141,7 @@ static int raw_profile_orientation(const char *text, size_t size)
 }
 
 /* The eXIf chunk has no "Exif\0\0" before it, which exif_orientation() wants. */
-static int chunk_orientation(const uint8_t *chunk, size_t size)
-{
+static int chunk_orientation(const uint8_t *chunk, size_t size) {
   int orientation;
   uint8_t *bytes = malloc(size + 6);
   if (bytes == NULL) return 0;
@@ -164,8 +152,7 @@ static int chunk_orientation(const uint8_t *chunk, size_t size)
   return orientation;
 }
 
-static int read_orientation(reader *r)
-{
+static int read_orientation(reader *r) {
   png_bytep chunk;
   png_uint_32 size;
   const png_text *text;
@@ -180,8 +167,7 @@ static int read_orientation(reader *r)
 }
 
 lun_status png_decode(const uint8_t *bytes, size_t size, const decode_options *options,
-                      image *out, int *orientation, image_error *error)
-{
+                      image *out, int *orientation, image_error *error) {
   image_error ignored = { LUN_OK, "" };
   reader r = { .bytes = bytes, .size = size, .error = error, .picture = out, .options = options };
   r.png = png_create_read_struct(PNG_LIBPNG_VER_STRING, &r, leave, ignore_warning);

@@ -20,8 +20,7 @@ typedef struct reduction {
 static inline int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 
 lun_status reduce_check(const image *in, const int64_t box[4], const int64_t factor[2],
-                        int64_t *height, int64_t *width, image_error *error)
-{
+                        int64_t *height, int64_t *width, image_error *error) {
   if (factor[0] < 1 || factor[1] < 1)
     return image_fail(error, LUN_EARG, "factor: {%lld, %lld}, wanted at least 1",
                       (long long)factor[0], (long long)factor[1]);
@@ -36,8 +35,7 @@ lun_status reduce_check(const image *in, const int64_t box[4], const int64_t fac
 
 static uint32_t multiplier(int64_t count) { return (uint32_t)(4294967296.0f / (float)(256 * count)); }
 
-static void run_rows(void *arg, int64_t begin, int64_t end)
-{
+static void run_rows(void *arg, int64_t begin, int64_t end) {
   const reduction *r = arg;
   const int64_t channels = r->in->channels;
   for (int64_t y = begin; y < end; y++) {
@@ -62,8 +60,7 @@ static void run_rows(void *arg, int64_t begin, int64_t end)
 
 /* Colour of RGBA must be multiplied by alpha already. */
 lun_status reduce_blocks(const image *in, const int64_t box[4], const int64_t factor[2],
-                         image *out, const image_loop *loop, image_error *error)
-{
+                         image *out, const image_loop *loop, image_error *error) {
   reduction r = { in, out, box, factor };
   if (factor[0] > 8388607 / factor[1])  /* sums of larger blocks do not fit 32 bits */
     return image_fail(error, LUN_EARG, "factor: blocks of %lld x %lld pixels, at most 8388607 pixels",
@@ -74,8 +71,7 @@ lun_status reduce_blocks(const image *in, const int64_t box[4], const int64_t fa
 
 /* 'out' has the size reduce_check() says. */
 lun_status image_reduce(const image *in, const int64_t box[4], const int64_t factor[2],
-                        image *out, const image_loop *loop, image_error *error)
-{
+                        image *out, const image_loop *loop, image_error *error) {
   image source = *in;
   int alpha = in->channels == 4 && (factor[0] > 1 || factor[1] > 1);
   if (alpha && alpha_multiplied(in, &source, error) != LUN_OK) return error->code;

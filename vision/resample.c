@@ -27,14 +27,12 @@ struct resample_filter {
 
 static double box(double x) { return x > -0.5 && x <= 0.5 ? 1.0 : 0.0; }
 
-static double bilinear(double x)
-{
+static double bilinear(double x) {
   x = fabs(x);
   return x < 1.0 ? 1.0 - x : 0.0;
 }
 
-static double hamming(double x)
-{
+static double hamming(double x) {
   x = fabs(x);
   if (x == 0.0) return 1.0;
   if (x >= 1.0) return 0.0;
@@ -42,8 +40,7 @@ static double hamming(double x)
   return sin(x) / x * (0.54f + 0.46f * cos(x));  /* Pillow's constants are single precision */
 }
 
-static double bicubic(double x)
-{
+static double bicubic(double x) {
   const double a = -0.5;
   x = fabs(x);
   if (x < 1.0) return ((a + 2.0) * x - (a + 3.0)) * x * x + 1;
@@ -51,8 +48,7 @@ static double bicubic(double x)
   return 0.0;
 }
 
-static double sinc(double x)
-{
+static double sinc(double x) {
   if (x == 0.0) return 1.0;
   x *= PI;
   return sin(x) / x;
@@ -65,8 +61,7 @@ static const resample_filter filters[] = {
   { "bicubic", 2.0, bicubic }, { "lanczos", 3.0, lanczos },
 };
 
-const resample_filter *resample_find(const char *name)
-{
+const resample_filter *resample_find(const char *name) {
   for (size_t i = 0; i < sizeof filters / sizeof filters[0]; i++)
     if (strcmp(filters[i].name, name) == 0) return &filters[i];
   return NULL;
@@ -82,8 +77,7 @@ typedef struct axis {
   int32_t *weights;            /* [size, stride] */
 } axis;
 
-static void axis_free(axis *a)
-{
+static void axis_free(axis *a) {
   free(a->first);
   free(a->taps);
   free(a->weights);
@@ -91,8 +85,7 @@ static void axis_free(axis *a)
 
 /* Every rounding below is Pillow's: box sides are float, the rest double, and conversions truncate. */
 static void axis_fill(axis *a, int64_t in_size, float from, float to, int64_t out_size,
-                      const resample_filter *filter, double *k)
-{
+                      const resample_filter *filter, double *k) {
   double scale = (double)(to - from) / (double)out_size;
   double filterscale = scale < 1.0 ? 1.0 : scale;
   double support = filter->support * filterscale;
@@ -118,8 +111,7 @@ static void axis_fill(axis *a, int64_t in_size, float from, float to, int64_t ou
 }
 
 static lun_status axis_make(axis *a, int64_t in_size, float from, float to, int64_t out_size,
-                            const resample_filter *filter, image_error *error)
-{
+                            const resample_filter *filter, image_error *error) {
   double scale = (double)(to - from) / (double)out_size;
   double *k;
   *a = (axis){ .stride = (int64_t)ceil(filter->support * (scale < 1.0 ? 1.0 : scale)) * 2 + 1 };
@@ -137,8 +129,7 @@ static lun_status axis_make(axis *a, int64_t in_size, float from, float to, int6
   return error->code;
 }
 
-static inline uint8_t clip(uint32_t sum)
-{
+static inline uint8_t clip(uint32_t sum) {
   int32_t v = (int32_t)sum >> PRECISION_BITS;
   return (uint8_t)(v < 0 ? 0 : v > 255 ? 255 : v);
 }
@@ -152,8 +143,7 @@ typedef struct pass {
 } pass;
 
 /* One row across; inlined with 'channels' a constant, so that the sums stay in registers. */
-static inline void across(const uint8_t *in, const axis *a, int64_t width, int channels, uint8_t *out)
-{
+static inline void across(const uint8_t *in, const axis *a, int64_t width, int channels, uint8_t *out) {
   for (int64_t x = 0; x < width; x++, out += channels) {
     const uint8_t *from = in + a->first[x] * channels;
     const int32_t *weights = a->weights + x * a->stride;
@@ -165,8 +155,7 @@ static inline void across(const uint8_t *in, const axis *a, int64_t width, int c
   }
 }
 
-static void run_across(void *arg, int64_t begin, int64_t end)
-{
+static void run_across(void *arg, int64_t begin, int64_t end) {
   const pass *p = arg;
   const int64_t in_row = p->in->width * p->in->channels, out_row = p->out->width * p->out->channels;
   for (int64_t y = begin; y < end; y++) {
@@ -181,8 +170,7 @@ static void run_across(void *arg, int64_t begin, int64_t end)
 }
 
 /* Down the columns, a strip of a row at a time, all its channels alike. */
-static void run_down(void *arg, int64_t begin, int64_t end)
-{
+static void run_down(void *arg, int64_t begin, int64_t end) {
   enum { STRIP = 1024 };
   const pass *p = arg;
   const int64_t row = p->out->width * p->out->channels;
@@ -205,19 +193,16 @@ static void run_down(void *arg, int64_t begin, int64_t end)
 }
 
 /* Rows a thread takes at least: about a hundred thousand multiplications. */
-static int64_t grain(const axis *a, int64_t row)
-{
+static int64_t grain(const axis *a, int64_t row) {
   return 1 + 100000 / (row * a->stride);
 }
 
-static void pass_across(const image *in, int64_t top, const axis *a, image *out, const image_loop *loop)
-{
+static void pass_across(const image *in, int64_t top, const axis *a, image *out, const image_loop *loop) {
   pass p = { in, out, a, top };
   loop->parallel(loop->context, out->height, grain(a, out->width * out->channels), run_across, &p);
 }
 
-static void pass_down(const image *in, int64_t top, const axis *a, image *out, const image_loop *loop)
-{
+static void pass_down(const image *in, int64_t top, const axis *a, image *out, const image_loop *loop) {
   pass p = { in, out, a, top };
   loop->parallel(loop->context, out->height, grain(a, out->width * out->channels), run_down, &p);
 }
@@ -229,8 +214,7 @@ static void pass_down(const image *in, int64_t top, const axis *a, image *out, c
 ** the second one reads.
 */
 static lun_status pass_both(const image *in, const axis *x, const axis *y, image *out,
-                            const image_loop *loop, image_error *error)
-{
+                            const image_loop *loop, image_error *error) {
   const int64_t top = y->first[0], last = out->height - 1;
   const int64_t rows = y->first[last] + y->taps[last] - top;
   const int64_t lost_down = in->height - out->height, lost_across = in->width - out->width;
@@ -256,8 +240,7 @@ static lun_status pass_both(const image *in, const axis *x, const axis *y, image
 ** that would change nothing is left out.
 */
 lun_status image_resample(const image *in, const float box[4], const resample_filter *filter,
-                          image *out, const image_loop *loop, image_error *error)
-{
+                          image *out, const image_loop *loop, image_error *error) {
   int need_across = out->width != in->width || box[0] != 0 || box[2] != (float)out->width;
   int need_down = out->height != in->height || box[1] != 0 || box[3] != (float)out->height;
   axis x = { 0 }, y = { 0 };

@@ -9,8 +9,7 @@
 #include <string.h>
 
 /* Positions of nearest neighbours, added up as Pillow adds them up. */
-static int64_t *nearest_positions(float from, float to, int64_t in_size, int64_t out_size)
-{
+static int64_t *nearest_positions(float from, float to, int64_t in_size, int64_t out_size) {
   int64_t *at = malloc((size_t)out_size * sizeof *at);
   double step = (double)(to - from) / (double)out_size;
   double position = from + step * 0.5;
@@ -19,8 +18,7 @@ static int64_t *nearest_positions(float from, float to, int64_t in_size, int64_t
   return at;
 }
 
-static lun_status nearest(const image *in, const float box[4], image *out, image_error *error)
-{
+static lun_status nearest(const image *in, const float box[4], image *out, image_error *error) {
   int64_t *column = nearest_positions(box[0], box[2], in->width, out->width);
   int64_t *line = nearest_positions(box[1], box[3], in->height, out->height);
   const size_t pixel = (size_t)out->channels;
@@ -40,8 +38,7 @@ static lun_status nearest(const image *in, const float box[4], image *out, image
 
 /* Pillow's core takes the box in single precision. */
 static lun_status resize_box(const image *in, const double box[4], const resample_filter *filter,
-                             image *out, const image_loop *loop, image_error *error)
-{
+                             image *out, const image_loop *loop, image_error *error) {
   const float b[4] = { (float)box[0], (float)box[1], (float)box[2], (float)box[3] };
   if (b[0] == floorf(b[0]) && b[1] == floorf(b[1]) &&
       b[2] - b[0] == (float)out->width && b[3] - b[1] == (float)out->height) {
@@ -54,8 +51,7 @@ static lun_status resize_box(const image *in, const double box[4], const resampl
 
 /* Pixels the filter may look at, beyond the box: Image._get_safe_box. */
 static void safe_box(const image *in, const double box[4], const resample_filter *filter,
-                     const image *out, int64_t safe[4])
-{
+                     const image *out, int64_t safe[4]) {
   double reach = resample_support(filter) - 0.5;
   double x = reach * ((box[2] - box[0]) / (double)out->width);
   double y = reach * ((box[3] - box[1]) / (double)out->height);
@@ -67,8 +63,7 @@ static void safe_box(const image *in, const double box[4], const resample_filter
 
 /* In two steps: by whole factors to 'gap' times the size, then by the filter. */
 static lun_status resize_gap(const image *in, const double box[4], double gap, const resample_filter *filter,
-                             image *out, const image_loop *loop, image_error *error)
-{
+                             image *out, const image_loop *loop, image_error *error) {
   double factor_x = trunc((box[2] - box[0]) / (double)out->width / gap);
   double factor_y = trunc((box[3] - box[1]) / (double)out->height / gap);
   int64_t factor[2] = { factor_x < 1 ? 1 : (int64_t)factor_x, factor_y < 1 ? 1 : (int64_t)factor_y };
@@ -91,8 +86,7 @@ static lun_status resize_gap(const image *in, const double box[4], double gap, c
 }
 
 static lun_status check_options(const image *in, const resize_options *o, const resample_filter *filter,
-                                image_error *error)
-{
+                                image_error *error) {
   const double *b = o->box;
   if (filter == NULL && strcmp(o->resample, "nearest") != 0)
     return image_fail(error, LUN_EARG,
@@ -106,8 +100,7 @@ static lun_status check_options(const image *in, const resize_options *o, const 
 }
 
 lun_status image_resize(const image *in, const resize_options *options, image *out,
-                        const image_loop *loop, image_error *error)
-{
+                        const image_loop *loop, image_error *error) {
   const double *box = options->box;
   const resample_filter *filter = resample_find(options->resample);
   image source = *in;
@@ -132,8 +125,7 @@ lun_status image_resize(const image *in, const resize_options *options, image *o
 ** aspect kept, never larger.  Of the two whole numbers beside the exact side it
 ** takes the one whose aspect is nearer, the lower one when they tie.
 */
-void thumbnail_size(int64_t in_height, int64_t in_width, int64_t *height, int64_t *width)
-{
+void thumbnail_size(int64_t in_height, int64_t in_width, int64_t *height, int64_t *width) {
   double x = (double)*width, y = (double)*height;
   double aspect = (double)in_width / (double)in_height;
   if (*width >= in_width && *height >= in_height) {

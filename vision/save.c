@@ -19,21 +19,18 @@ typedef struct writer {
   jmp_buf      out;            /* of guarded(), and nothing above it */
 } writer;
 
-static void leave(png_structp png, png_const_charp message)
-{
+static void leave(png_structp png, png_const_charp message) {
   writer *w = png_get_error_ptr(png);
   image_fail(w->error, LUN_EIO, "cannot write PNG: %s", message);
   longjmp(w->out, 1);
 }
 
-static void ignore_warning(png_structp png, png_const_charp message)
-{
+static void ignore_warning(png_structp png, png_const_charp message) {
   (void)png;
   (void)message;
 }
 
-static void write_picture(writer *w)
-{
+static void write_picture(writer *w) {
   const image *p = w->picture;
   int color = p->channels == 1 ? PNG_COLOR_TYPE_GRAY : p->channels == 3 ? PNG_COLOR_TYPE_RGB : PNG_COLOR_TYPE_RGBA;
   png_init_io(w->png, w->file);
@@ -47,13 +44,11 @@ static void write_picture(writer *w)
 }
 
 /* The only frame libpng's errors jump into; it has no state of its own to lose. */
-static void guarded(writer *w)
-{
+static void guarded(writer *w) {
   if (setjmp(w->out) == 0) write_picture(w);
 }
 
-lun_status png_save(const char *path, const image *in, image_error *error)
-{
+lun_status png_save(const char *path, const image *in, image_error *error) {
   writer w = { .picture = in, .error = error };
   if (in->width > PNG_UINT_31_MAX || in->height > PNG_UINT_31_MAX)
     return image_fail(error, LUN_EARG, "picture of %lld x %lld is too large for PNG",

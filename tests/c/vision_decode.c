@@ -1,0 +1,132 @@
+/*
+** vision_decode.c - pictures of tests/data against what Pillow makes of them,
+** and files made here that must be refused.
+*/
+#include "check.h"
+#include "../../vision/image.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const decode_options defaults = { IMAGE_MEGAPIXELS, 1 };
+
+static uint64_t hash(const uint8_t *bytes, size_t size) {
+  uint64_t h = 0xcbf29ce484222325u;
+  for (size_t i = 0; i < size; i++) h = (h ^ bytes[i]) * 0x100000001b3u;
+  return h;
+}
+
+/* One line of an expected.txt, whose head says what it means. */
+static void check_line(const char *folder, const char *line) {
+  char name[256], verdict[16], path[512];
+  long long width = 0, height = 0;
+  unsigned long long want = 0;
+  image_error error = { LUN_OK, "" };
+  image picture = { 0 };
+  uint8_t *bytes;
+  size_t size;
+  if (line[0] == '#' || sscanf(line, "%255s %15s %lld %lld %llx", name, verdict, &width, &height, &want) < 2) return;
+  snprintf(path, sizeof path, "%s/%s", folder, name);
+  if (!CHECK(file_read(path, SIZE_MAX, &bytes, &size, &error) == LUN_OK, "%s: %s", path, error.text)) return;
+  image_decode(bytes, size, &defaults, &picture, &error);
+  free(bytes);
+  if (strcmp(verdict, "error") == 0) {
+    CHECK(error.code == LUN_EIO, "%s: an error was wanted", path);
+  } else if (strcmp(verdict, "any") == 0) {
+    CHECK((picture.data == NULL) == (error.code != LUN_OK), "%s: neither picture nor error", path);
+  } else if (CHECK(error.code == LUN_OK, "%s: %s", path, error.text) &&
+             CHECK(picture.width == width && picture.height == height, "%s: %lld x %lld, wanted %lld x %lld", path,
+                   (long long)picture.width, (long long)picture.height, width, height) &&
+             strcmp(verdict, "equal") == 0) {
+    CHECK(hash(picture.data, (size_t)(width * height * 3)) == want, "%s: other pixels than Pillow's", path);
+  }
+  if (error.code != LUN_OK) CHECK(error.text[0] != '\0' && strchr(error.text, '\n') == NULL, "%s: bad message", path);
+  free(picture.data);
+}
+
+static void check_folder(const char *folder) {
+  char path[300], line[600];
+  FILE *file;
+  snprintf(path, sizeof path, "%s/expected.txt", folder);
+  file = fopen(path, "r");
+  if (!CHECK(file != NULL, "%s is missing", path)) return;
+  while (fgets(line, sizeof line, file) != NULL) check_line(folder, line);
+  fclose(file);
+}
+
+/* Decodes bytes that must fail, with a message that holds 'wanted'. */
+static void check_refused(const void *bytes, size_t size, const decode_options *options, const char *wanted) {
+  image_error error = { LUN_OK, "" };
+  image picture = { 0 };
+  CHECK(image_decode(bytes, size, options, &picture, &error) == LUN_EIO, "no error, wanted '%s'", wanted);
+  CHECK(strstr(error.text, wanted) != NULL, "'%s', wanted '%s'", error.text, wanted);
+  free(picture.data);
+}
+
+static void check_unknown(void) {
+#define REFUSE(bytes, wanted) check_refused(bytes, sizeof bytes - 1, &defaults, wanted)
+  REFUSE("", "not an image: no bytes");
+  REFUSE("hello", "not an image: first bytes are 68 65 6c 6c 6f");
+  REFUSE("RIFF\x10\0\0\0WEBPVP8 ", "unsupported format WebP");
+  REFUSE("GIF89a", "unsupported format GIF");
+  REFUSE("BM\x36\0\0\0\0\0\0\0", "unsupported format BMP");
+  REFUSE("II*\0\x08\0\0\0", "unsupported format TIFF");
+  REFUSE("\0\0\0\x18" "ftypheic", "unsupported format HEIC");
+  REFUSE("\0\0\0\x18" "ftypavif", "unsupported format AVIF");
+  REFUSE("\xff\x0a", "unsupported format JPEG XL");
+  REFUSE("%PDF-1.7", "unsupported format PDF");
+  REFUSE("\xef\xbb\xbf\n <svg>", "unsupported format SVG");
+  REFUSE("\xff\xd8\xff", "truncated");
+  REFUSE("\x89PNG\r\n\x1a\n", "truncated");
+#undef REFUSE
+}
+
+/* Headers of pictures too large to hold, which must be refused by their size. */
+static void check_bombs(void) {
+  static const uint8_t png[] = "\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\xff\xff\0\0\xff\xff\x08\x02\0\0\0\x39\x67\x4e\x07"
+                               "\0\0\0\0IDAT\x35\xaf\x06\x1e";
+  static const uint8_t jpeg[] = "\xff\xd8\xff\xc0\0\x11\x08\xff\xdc\xff\xdc\x03\x01\x11\0\x02\x11\0\x03\x11\0"
+                                "\xff\xda\0\x0c\x03\x01\0\x02\0\x03\0\0\x3f\0";
+  const decode_options small = { 0.5, 1 };
+  image_error error = { LUN_OK, "" };
+  uint8_t *bytes;
+  size_t size;
+  check_refused(png, sizeof png - 1, &defaults, "4294.84 megapixels, limit 200");
+  check_refused(jpeg, sizeof jpeg - 1, &defaults, "4290.25 megapixels, limit 200");
+  if (!CHECK(file_read("tests/data/exif/Landscape_6.jpg", SIZE_MAX, &bytes, &size, &error) == LUN_OK)) return;
+  check_refused(bytes, size, &small, "megapixels, limit 0.5");
+  check_refused(bytes, size / 2, &defaults, "image file is truncated");
+  free(bytes);
+}
+
+/* Every beginning of a file is an error or a picture. */
+static void check_beginnings(const char *path) {
+  image_error error = { LUN_OK, "" };
+  uint8_t *bytes;
+  size_t size;
+  int pictures = 0;
+  if (!CHECK(file_read(path, SIZE_MAX, &bytes, &size, &error) == LUN_OK, "%s: %s", path, error.text)) return;
+  for (size_t length = 0; length < size; length++) {
+    uint8_t *part = malloc(length + 1);  /* of its own, so that a sanitizer sees reads beyond */
+    image picture = { 0 };
+    error = (image_error){ LUN_OK, "" };
+    memcpy(part, bytes, length);
+    pictures += image_decode(part, length, &defaults, &picture, &error) == LUN_OK;
+    free(picture.data);
+    free(part);
+  }
+  CHECK(pictures < (int)size / 2, "%s: %d of %zu beginnings are pictures", path, pictures, size);
+  free(bytes);
+}
+
+int main(void) {
+  check_folder("tests/data/png");
+  check_folder("tests/data/jpeg");
+  check_folder("tests/data/exif");
+  check_unknown();
+  check_bombs();
+  check_beginnings("tests/data/png/primary/basn3p04.png");
+  check_beginnings("tests/data/png/16bit/basi6a16.png");
+  check_beginnings("tests/data/jpeg/reftest/mozilla/jpg-size-9x9.jpg");
+  return check_end();
+}

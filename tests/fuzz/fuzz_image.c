@@ -1,0 +1,25 @@
+/*
+** fuzz_image.c - libFuzzer target: any bytes decode to a picture or an error.
+**
+**   clang -g -O1 -fsanitize=fuzzer,address,undefined -Icore tests/fuzz/fuzz_image.c \
+**     $(ls vision/*.c | grep -v -e plugin -e functions -e patch_embedding) -ljpeg -lpng -lexif -lm -o fuzz_image
+**   ./fuzz_image -max_total_time=60 CORPUS tests/data/png/primary tests/data/jpeg/crash
+*/
+#include "../../vision/image.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
+  const decode_options options = { 1, 1 };
+  image_error error = { LUN_OK, "" };
+  image picture = { 0 };
+  image_decode(bytes, size, &options, &picture, &error);
+  if ((error.code == LUN_OK) != (picture.data != NULL)) abort();
+  if (error.code == LUN_OK && picture.height * picture.width > 1000000) abort();
+  if (strchr(error.text, '\n') != NULL) abort();
+  free(picture.data);
+  return 0;
+}
