@@ -1,0 +1,124 @@
+--
+-- premake5.lua - builds the core, its Lua module, the command, the plugins and the test programs.
+--
+--   premake5 gmake && make -C build
+--
+-- Debian 12 ships only premake 4.3, which reads this file through the shim
+-- below:  premake4 --file=premake5.lua gmake && make -C build
+-- scripts/bootstrap does either, after installing what is missing.
+--
+
+if not workspace then dofile "scripts/tools/premake4.lua" end
+
+newoption {
+  trigger     = "sanitize",
+  value       = "LIST",
+  description = "Instrument everything into build-asan/, e.g. --sanitize=address,undefined; warnings are errors"
+}
+
+local sanitize = _OPTIONS["sanitize"]
+local build = sanitize and "build-asan" or "build"
+
+workspace "lunette"
+  configurations { "Release", "Debug" }   -- the first is what plain 'make' builds
+  location(build)
+  language "C"
+  cdialect "C11"
+  warnings "Extra"
+  defines { "_POSIX_C_SOURCE=200809L" }
+  buildoptions { "-Wshadow", "-Wstrict-prototypes", "-fvisibility=hidden", "-fPIC",
+                 "-ffp-contract=off" }     -- our loops round alike everywhere; OpenBLAS may not
+  if sanitize then
+    buildoptions { "-g", "-O1", "-Werror", "-fsanitize=" .. sanitize, "-fno-sanitize-recover=all",
+                   "-fno-omit-frame-pointer" }
+    linkoptions  { "-fsanitize=" .. sanitize }
+  else
+    filter "configurations:Debug"
+      symbols "On"
+    filter "configurations:Release"
+      optimize "Speed"
+    filter {}
+  end
+
+-- Each part in C is compiled once, into an archive that the shared library
+-- made of it and its test programs link.
+local parts = {
+  core   = { "openblas", "cjson", "pthread", "dl", "m" },
+  vision = { "jpeg", "png", "exif", "m" },
+  text   = { "cjson", "utf8proc", "pcre2-8", "m" },
+}
+for part in pairs(parts) do
+  project(part .. "_objects")
+    kind "StaticLib"
+    targetdir(build .. "/archives")
+    files { part .. "/**.c" }
+    includedirs { "core" }
+end
+
+local function link_part(part)
+  includedirs { "core" }
+  links { part .. "_objects" }
+  links(parts[part])
+end
+
+-- The Lua module: core and binding in one object, so that plugins, which are
+-- handed a table of functions, never meet a second copy of the core.
+project "module"
+  kind "SharedLib"
+  targetprefix ""
+  targetname "core"
+  targetdir(build .. "/lua/lunette")
+  files { "lua/lua_*.c" }
+  includedirs { "/usr/include/lua5.4" }
+  link_part "core"
+
+project "launcher"
+  kind "ConsoleApp"
+  targetname "lunette"
+  targetdir(build .. "/bin")
+  files { "lua/main.c" }
+  includedirs { "/usr/include/lua5.4" }
+  links { "lua5.4" }
+
+-- The two symbols of the plugin ABI are all that a plugin exports: the archive
+-- is linked from lun_about down.
+for _, part in ipairs { "vision", "text" } do
+  project(part)
+    kind "SharedLib"
+    targetprefix ""
+    targetdir(build .. "/plugins")
+    linkoptions { "-Wl,--undefined=lun_about", "-Wl,--undefined=lun_plugin_open" }
+    link_part(part)
+end
+
+-- Test programs: one a file, against the part its name begins with, else the core.
+local part_of = { image = "vision", tokenizer = "text", vision = "vision", text = "text" }
+
+local function program(file, name, subject)
+  local part = part_of[subject:match "^%a+"] or "core"
+  project(name)
+    kind "ConsoleApp"
+    targetdir(build .. "/tests")
+    files { file }
+    includedirs { ".", "tests/c", part }
+    link_part(part)
+end
+
+for _, file in ipairs(os.matchfiles "tests/c/*.c") do
+  local name = file:match "([^/]+)%.c$"
+  program(file, name, name)
+end
+for _, file in ipairs(os.matchfiles "tests/fuzz/fuzz_*.c") do
+  local name = file:match "([^/]+)%.c$"
+  program(file, name, name:match "^fuzz_(.+)")
+    files { "tests/fuzz/replay.c" }
+end
+
+if sanitize then
+  project "interpreter"                    -- lua5.4, instrumented
+    kind "ConsoleApp"
+    targetdir(build .. "/bin")
+    files { "tests/interpreter.c" }
+    includedirs { "/usr/include/lua5.4" }
+    links { "lua5.4" }
+end
