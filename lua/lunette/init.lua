@@ -1,0 +1,31 @@
+-- init.lua - the module a script requires: blocks, tensors, models.
+local core   = require "lunette.core"
+local family = require "lunette.family"
+
+local lunette = {}
+for name, value in pairs(core) do lunette[name] = value end
+
+for _, name in ipairs { "fill", "arange", "concat" } do lunette[name] = core.ops[name] end
+
+lunette.family     = family.family
+lunette.activation = require "lunette.activation"
+
+function lunette.load(...) return require "lunette.load"(...) end
+
+-- with_prefix(tokens, x [B, N, C]) -> [B, #tokens + N, C]: learned [1, 1, C] tokens before each row
+function lunette.with_prefix(tokens, x)
+  local list = {}
+  for i, t in ipairs(tokens) do list[i] = t:expand { x:dim(1), 1, x:dim(3) } end
+  list[#list + 1] = x
+  list[#list + 1] = { axis = 2 }
+  return lunette.concat(table.unpack(list))
+end
+
+-- lunette.vision, lunette.text and other plugins are loaded when first used.
+return setmetatable(lunette, { __index = function (t, name)
+  if type(name) ~= "string" or not package.searchpath("lunette." .. name, package.path) and not core.plugins then return nil end
+  local ok, module = pcall(require, "lunette." .. name)
+  if not ok then error(module, 2) end
+  t[name] = module
+  return module
+end })

@@ -1,0 +1,39 @@
+-- json.lua - JSON files of a model directory as plain Lua tables.
+--
+-- Null is left out (a field that is null is a field that is not there) and whole
+-- numbers are integers, whatever the reader made of them.
+local cjson = require "cjson"
+
+local LIMIT = 64 << 20     -- bytes: a config of more is not one
+
+local reader = cjson.new()
+reader.decode_max_depth(64)
+
+local function plain(v)
+  if type(v) == "number" then return math.tointeger(v) or v end
+  if v == cjson.null then return nil end
+  if type(v) ~= "table" then return v end
+  local t = {}
+  for key, value in pairs(v) do t[key] = plain(value) end
+  return t
+end
+
+-- decode(text, name) -> value, or nil, message, code
+local function decode(text, name)
+  local ok, value = pcall(reader.decode, text)
+  if not ok then return nil, ("%s: %s"):format(name, value), "io" end
+  return plain(value)
+end
+
+-- read(path) -> value, or nil, message, code
+local function read(path)
+  local file <close>, message = io.open(path, "rb")
+  if not file then return nil, message, "io" end
+  local text
+  text, message = file:read(LIMIT + 1)
+  if not text then return nil, ("%s: %s"):format(path, message or "empty file"), "io" end
+  if #text > LIMIT then return nil, ("%s: more than %d bytes"):format(path, LIMIT), "io" end
+  return decode(text, path)
+end
+
+return { decode = decode, read = read }

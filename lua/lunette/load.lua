@@ -1,0 +1,78 @@
+-- load.lua - lunette.load(DIR): a Hugging Face model directory as it is.
+local core            = require "lunette.core"
+local family          = require "lunette.family"
+local image_processor = require "lunette.image_processor"
+local json            = require "lunette.json"
+local text            = require "lunette.text"
+local weights         = require "lunette.weights"
+local lfs             = require "lfs"
+require "lunette.pipeline"
+
+local function exists(path) return lfs.attributes(path, "mode") == "file" end
+
+-- An optional JSON file: {} where it is not there.
+local function optional(path)
+  if not exists(path) then return {} end
+  return json.read(path)
+end
+
+-- What HF reads from generation_config.json, or, in old directories, from config.json.
+local GENERATION = {
+  "bos_token_id", "eos_token_id", "pad_token_id", "decoder_start_token_id", "max_length", "min_length", "num_beams",
+  "length_penalty", "early_stopping", "no_repeat_ngram_size", "repetition_penalty", "bad_words_ids",
+  "forced_bos_token_id", "forced_eos_token_id", "num_return_sequences",
+}
+
+local function generation_config(dir, config)
+  if exists(dir .. "/generation_config.json") then return json.read(dir .. "/generation_config.json") end
+  local found = {}
+  for _, source in ipairs { config.decoder or {}, config } do
+    for _, name in ipairs(GENERATION) do
+      if source[name] ~= nil then found[name] = source[name] end
+    end
+  end
+  return found
+end
+
+local function open(dir, options)
+  local config, message, code = json.read(dir .. "/config.json")
+  if not config then return nil, message, code end
+  if options.device and options.device ~= "cpu" then return nil, ("no device %q"):format(options.device), "device" end
+  if options.dtype and options.dtype ~= "f32" and options.dtype ~= "auto" then
+    return nil, ("dtype %q is not supported, wanted f32"):format(options.dtype), "arg"
+  end
+  if options.threads then core.threads(options.threads) end
+  local class
+  class, message, code = family.find(config.model_type)
+  if not class then return nil, ("%s: %s"):format(dir, message), code end
+  local w
+  w, message, code = weights.open(dir)
+  if not w then return nil, message, code end
+  local model = family.make(config, w)
+  model.dir = dir
+  model.generation_config, message, code = generation_config(dir, config)
+  if not model.generation_config then return nil, message, code end
+  if exists(dir .. "/tokenizer.json") then
+    model.tokenizer, message, code = text.load(dir .. "/tokenizer.json")
+    if not model.tokenizer then return nil, message, code end
+  end
+  local preprocessor
+  preprocessor, message, code = optional(dir .. "/preprocessor_config.json")
+  if not preprocessor then return nil, message, code end
+  if next(preprocessor) then
+    model.image_processor, message, code = image_processor.new(preprocessor)
+    if not model.image_processor then return nil, ("%s: %s"):format(dir, message), code end
+  end
+  return model
+end
+
+-- load(dir [, {device=, dtype=, threads=}]) -> model, or nil, message, code
+return function (dir, options)
+  if type(dir) ~= "string" then error("load needs the path of a model directory", 2) end
+  if lfs.attributes(dir, "mode") ~= "directory" then return nil, ("%s: not a directory"):format(dir), "io" end
+  local results = table.pack(pcall(open, dir, options or {}))
+  if results[1] then return table.unpack(results, 2, results.n) end
+  local err = results[2]
+  if type(err) == "table" and err.message then return nil, err.message, err.code end
+  error(err, 0)
+end

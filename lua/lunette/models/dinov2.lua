@@ -1,0 +1,68 @@
+-- dinov2.lua - DINOv2 (Oquab et al. 2023, arXiv:2304.07193): a ViT with layer scale,
+-- whose positions stretch to any size of picture.
+local lunette = require "lunette"
+
+local DINOv2 = lunette.family { "dinov2", tasks = { "image-feature-extraction" }, defaults = {
+  hidden_size = 768, num_hidden_layers = 12, num_attention_heads = 12, mlp_ratio = 4, hidden_act = "gelu",
+  layer_norm_eps = 1e-6, image_size = 224, patch_size = 14, num_channels = 3, qkv_bias = true, use_swiglu_ffn = false,
+} }
+
+-- The gated mlp of the giant model keeps gate and up in one tensor.
+local function gated(l, C, hidden)
+  hidden = ((hidden * 2 / 3 // 1 | 0) + 7) // 8 * 8
+  local both = l:linear("mlp.weights_in", C, 2 * hidden)
+  local function part(first)
+    return { weight = both.weight:narrow(1, first, hidden), bias = both.bias and both.bias:narrow(1, first, hidden) }
+  end
+  return { activation = "silu", gate = part(1), up = part(hidden + 1), down = l:linear("mlp.weights_out", hidden, C) }
+end
+
+function DINOv2:build(c, w)
+  local C, P = c.hidden_size, c.patch_size
+  local hidden = C * c.mlp_ratio // 1 | 0
+  local e = w:sub "embeddings"
+  self.grid = c.image_size // P
+  self.prefix = { e:vector("cls_token", 1, 1, C) }
+  self.positions = e:vector("position_embeddings", 1, 1 + self.grid * self.grid, C)
+  self.patches = lunette.vision.patch_embedding {
+    weight = e:tensor("patch_embeddings.projection.weight", C, c.num_channels, P, P),
+    bias = e:vector("patch_embeddings.projection.bias", C),
+  }
+  self.layers = w:each("encoder.layer", c.num_hidden_layers, function (l)
+    local mlp = c.use_swiglu_ffn and gated(l, C, hidden) or {
+      activation = lunette.activation(c.hidden_act), up = l:linear("mlp.fc1", C, hidden), down = l:linear("mlp.fc2", hidden, C),
+    }
+    mlp.norm, mlp.layer_scale = l:norm("norm2", C), l:vector("layer_scale2.lambda1", C)
+    return lunette.layer {
+      norm      = { eps = c.layer_norm_eps },
+      attention = {
+        heads = c.num_attention_heads, norm = l:norm("norm1", C), layer_scale = l:vector("layer_scale1.lambda1", C),
+        q = l:linear("attention.attention.query", C, C), k = l:linear("attention.attention.key", C, C),
+        v = l:linear("attention.attention.value", C, C), out = l:linear("attention.output.dense", C, C),
+      },
+      mlp = mlp,
+    }
+  end)
+  local norm = w:norm("layernorm", C)
+  self.norm = lunette.layer_norm { weight = norm.weight, bias = norm.bias, eps = c.layer_norm_eps }
+end
+
+-- Position embeddings for a grid of y by x patches, bicubic where it is not the trained one.
+function DINOv2:positions_for(y, x)
+  if y == self.grid and x == self.grid then return self.positions end
+  local C = self.config.hidden_size
+  local class, patches = self.positions:narrow(2, 1, 1), self.positions:narrow(2, 2, self.grid * self.grid)
+  patches = patches:reshape { 1, self.grid, self.grid, C }:permute { 1, 4, 2, 3 }
+  patches = patches:interpolate { size = { y, x }, mode = "bicubic" }
+  return lunette.concat(class, patches:permute { 1, 3, 4, 2 }:reshape { 1, y * x, C }, { axis = 2 })
+end
+
+function DINOv2:forward(pixels)              -- f32 [B, 3, Y, X] -> [B, 1 + N, C]
+  local P = self.config.patch_size
+  local x = lunette.with_prefix(self.prefix, self.patches(pixels)) + self:positions_for(pixels:dim(3) // P, pixels:dim(4) // P)
+  self:record("hidden_states", 0, x)
+  for i, layer in ipairs(self.layers) do x = self:record("hidden_states", i, layer(x)) end
+  return self:record("last_hidden_state", self.norm(x))
+end
+
+return DINOv2

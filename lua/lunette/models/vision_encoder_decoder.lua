@@ -1,0 +1,26 @@
+-- vision_encoder_decoder.lua - a picture encoder and a text decoder that attends to
+-- it (transformers' VisionEncoderDecoderModel): captions, and text read from pictures.
+local lunette = require "lunette"
+
+local VED = lunette.family { "vision-encoder-decoder", tasks = { "image-to-text" } }
+
+function VED:build(c, w)
+  local width = c.encoder.hidden_size
+  self.encoder = self:part("encoder", c.encoder, w:sub "encoder")
+  self.decoder = self:part("decoder", c.decoder, w:sub "decoder")
+  local wanted = c.decoder.n_embd or c.decoder.hidden_size or c.decoder.d_model
+  if width ~= wanted and not c.decoder.cross_attention_hidden_size then
+    self.decoder.memory_projection = lunette.linear(w:linear("enc_to_dec_proj", width, wanted))
+  end
+end
+
+-- The ids that generation starts from; a prompt follows them.
+function VED:start(prompt)
+  local id = self.generation_config.decoder_start_token_id or self.config.decoder_start_token_id
+             or self.generation_config.bos_token_id or self.config.decoder.bos_token_id
+  local ids = { id }
+  for _, v in ipairs(prompt and self.tokenizer:encode(prompt, { add_special_tokens = false }) or {}) do ids[#ids + 1] = v end
+  return ids
+end
+
+return VED

@@ -1,0 +1,51 @@
+-- vit.lua - ViT (Dosovitskiy et al. 2020, arXiv:2010.11929) and DeiT with its
+-- distillation token (Touvron et al. 2020, arXiv:2012.12877): pictures to tokens.
+local lunette = require "lunette"
+
+local ViT = lunette.family { "vit", "deit", tasks = { "image-feature-extraction" }, defaults = {
+  hidden_size = 768, num_hidden_layers = 12, num_attention_heads = 12, intermediate_size = 3072, hidden_act = "gelu",
+  layer_norm_eps = 1e-12, image_size = 224, patch_size = 16, num_channels = 3, qkv_bias = true,
+} }
+
+function ViT:build(c, w)
+  local C, P = c.hidden_size, c.patch_size
+  local patches = (c.image_size // P) ^ 2 | 0
+  local e = w:sub "embeddings"
+  self.prefix = { e:vector("cls_token", 1, 1, C) }
+  if c.model_type == "deit" then self.prefix[2] = e:vector("distillation_token", 1, 1, C) end
+  self.positions = e:vector("position_embeddings", 1, #self.prefix + patches, C)
+  self.patches = lunette.vision.patch_embedding {
+    weight = e:tensor("patch_embeddings.projection.weight", C, c.num_channels, P, P),
+    bias = e:vector("patch_embeddings.projection.bias", C),
+  }
+  self.layers = w:each("encoder.layer", c.num_hidden_layers, function (l)
+    local function linear(name, inputs, outputs) return l:linear(name, inputs, outputs) end
+    return lunette.layer {
+      norm      = { eps = c.layer_norm_eps },
+      attention = {
+        heads = c.num_attention_heads, norm = l:norm("layernorm_before", C),
+        q = linear("attention.attention.query", C, C), k = linear("attention.attention.key", C, C),
+        v = linear("attention.attention.value", C, C), out = linear("attention.output.dense", C, C),
+      },
+      mlp = {
+        activation = lunette.activation(c.hidden_act), norm = l:norm("layernorm_after", C),
+        up = linear("intermediate.dense", C, c.intermediate_size), down = linear("output.dense", c.intermediate_size, C),
+      },
+    }
+  end)
+  local norm = w:norm("layernorm", C)
+  self.norm = lunette.layer_norm { weight = norm.weight, bias = norm.bias, eps = c.layer_norm_eps }
+end
+
+function ViT:forward(pixels)                 -- f32 [B, 3, Y, X] -> [B, N, C]
+  local c = self.config
+  if pixels:dim(3) ~= c.image_size or pixels:dim(4) ~= c.image_size then
+    error(("a picture of %d x %d, but this model takes %d x %d"):format(
+      pixels:dim(4), pixels:dim(3), c.image_size, c.image_size), 2)
+  end
+  local x = self:record("hidden_states", 0, lunette.with_prefix(self.prefix, self.patches(pixels)) + self.positions)
+  for i, layer in ipairs(self.layers) do x = self:record("hidden_states", i, layer(x)) end
+  return self:record("last_hidden_state", self.norm(x))
+end
+
+return ViT

@@ -1,0 +1,117 @@
+-- pipeline.lua - what a model with a picture encoder and a text decoder can do:
+-- prepare pictures, generate, caption, trace.
+local core     = require "lunette.core"
+local family   = require "lunette.family"
+local generate = require "lunette.generate"
+
+local Model = family.Model
+
+-- model:prepare(image u8 [Y, X, 3]) -> pixel_values f32 [1, 3, Y', X'], or nil, message, code
+function Model:prepare(image)
+  if not self.image_processor then return nil, "this model has no preprocessor_config.json", "io" end
+  return self.image_processor(image)
+end
+
+-- model:encode(pixel_values [B, 3, Y, X]) -> [B, S, C]: what the decoder attends to
+function Model:encode(pixel_values) return self.encoder(pixel_values) end
+
+-- The pixel values of what a caller gave: image, images or pixel_values.
+local function pixels_of(self, options)
+  if options.pixel_values then return options.pixel_values end
+  local images = options.images or { options.image }
+  if #images == 0 then error("generate needs image, images or pixel_values", 3) end
+  local list = {}
+  for i, image in ipairs(images) do
+    local pixels, message, code = self:prepare(image)
+    if not pixels then return nil, message, code end
+    list[i] = pixels
+  end
+  local all = list[1]
+  for first = 2, #list, 7 do        -- concat takes eight at a time
+    local group = { all }
+    for i = first, math.min(first + 6, #list) do group[#group + 1] = list[i] end
+    group[#group + 1] = { axis = 1 }
+    all = core.ops.concat(table.unpack(group))
+  end
+  return all
+end
+
+-- One row's step for lunette.generate: logits of the decoder, rows in the cache.
+local function stepper(decoder, cache)
+  local step = {}
+  function step.logits(_, ids) return decoder:step(ids, cache) end
+  function step.reorder(_, index) cache:select(index) end
+  return step
+end
+
+local NOT_GENERATION = { image = true, images = true, pixel_values = true, prompt = true, memory = true, start = true }
+
+-- model:generate { image= | images= | pixel_values=, prompt=, num_beams=, ... } -> result
+--
+-- A result has text, ids (start token first, eos last where reached), score, and
+-- sequences: the same for each of num_return_sequences.  With images or several
+-- pixel values: a list of results.  nil, message, code where a picture cannot be prepared.
+function Model:generate(options)
+  local scope <close> = core.scope()
+  local memory, message, code = options.memory, nil, nil
+  if not memory then
+    local pixels
+    pixels, message, code = pixels_of(self, options)
+    if not pixels then return nil, message, code end
+    memory = self:encode(pixels)
+  end
+  local rows, start = memory:dim(1), {}
+  local ids = options.start or self:start(options.prompt)
+  for i = 1, rows do start[i] = ids end
+  local arguments = {}
+  for name, value in pairs(options) do
+    if not NOT_GENERATION[name] then arguments[name] = value end
+  end
+  local settings = generate.settings(self:generation_defaults(self.generation_config), arguments, #ids)
+  local cache = self.decoder:cache { length = math.min(settings.max_length, self.decoder.max_positions or math.huge) }
+  cache:attend(memory)
+  local results = generate.run(stepper(self.decoder, cache), start, settings)
+  for _, result in ipairs(results) do
+    for _, sequence in ipairs(result.sequences) do
+      sequence.text = self.tokenizer and self.tokenizer:decode(sequence.ids) or nil
+    end
+    result.text, result.ids, result.score = result.sequences[1].text, result.sequences[1].ids, result.sequences[1].score
+  end
+  if options.images or (options.pixel_values and rows > 1) then return results end
+  return results[1]
+end
+
+-- A family may let its config decide; 'options' are those of generation_config.json.
+function Model:generation_defaults(options) return options end
+
+-- model:caption(image [, options]) -> text, or nil, message, code
+-- model:caption({ image, ... } [, options]) -> list of texts
+function Model:caption(image, options)
+  local call = {}
+  for name, value in pairs(options or {}) do call[name] = value end
+  call[type(image) == "table" and "images" or "image"] = image
+  local result, message, code = self:generate(call)
+  if not result then return nil, message, code end
+  if call.image then return result.text end
+  local texts = {}
+  for i, r in ipairs(result) do texts[i] = r.text end
+  return texts
+end
+
+-- model:trace { image= | pixel_values=, ids= } -> { ["encoder_hidden_states.0"] = tensor, ..., logits = tensor }
+-- 'ids' are the decoder's input; without them only the encoder runs.
+function Model:trace(options)
+  local message, code
+  local pixels
+  pixels, message, code = pixels_of(self, options)
+  if not pixels then return nil, message, code end
+  return family.tracing(function ()
+    local memory = self:encode(pixels)
+    if not options.ids then return end
+    local ids = options.ids
+    if type(ids) == "table" then ids = core.tensor(type(ids[1]) == "table" and ids or { ids }, { dtype = "i64" }) end
+    self.decoder(ids, self.decoder:cache { length = ids:dim(2) }:attend(memory))
+  end)
+end
+
+return Model

@@ -1,0 +1,90 @@
+-- weights.lua - the tensors of a model directory, by name, under a prefix.
+--
+--   w:tensor("wte.weight", V, C)         a tensor of that shape
+--   w:linear("c_attn", C, 3 * C)         { weight = [3C, C], bias = [3C] or nil }
+--   w:norm("ln_1", C)                    { weight = [C], bias = [C] }
+--   w:sub("h.0")                         the same under "h.0."
+--
+-- A missing or misshapen tensor raises an error that lunette.load returns.
+local core = require "lunette.core"
+local lfs  = require "lfs"
+
+local Weights = {}
+Weights.__index = Weights
+
+local function shape_text(shape) return "[" .. table.concat(shape, ", ") .. "]" end
+
+local function fail(format, ...) error({ message = format:format(...), code = "io" }, 0) end
+
+-- The file of a directory that holds its weights.
+local function find(dir)
+  for _, name in ipairs { "model.safetensors", "model.safetensors.index.json" } do
+    if lfs.attributes(dir .. "/" .. name, "mode") == "file" then return dir .. "/" .. name end
+  end
+  local found = {}
+  for name in lfs.dir(dir) do
+    if name:match "%.gguf$" then found[#found + 1] = dir .. "/" .. name end
+  end
+  if #found == 1 then return found[1] end
+  if #found > 1 then return nil, ("%s holds %d .gguf files, wanted one"):format(dir, #found), "io" end
+  return nil, ("%s holds no model.safetensors, model.safetensors.index.json or .gguf file"):format(dir), "io"
+end
+
+-- open(dir) -> weights, or nil, message, code
+local function open(dir)
+  local path, message, code = find(dir)
+  if not path then return nil, message, code end
+  local file
+  file, message, code = core.weights(path)
+  if not file then return nil, message, code end
+  return setmetatable({ file = file, path = path, prefix = "" }, Weights)
+end
+
+function Weights:sub(prefix)
+  return setmetatable({ file = self.file, path = self.path, prefix = self.prefix .. prefix .. "." }, Weights)
+end
+
+function Weights:has(name) return self.file:about(self.prefix .. name) ~= nil end
+
+-- tensor(name, ...) -> the tensor, whose shape must be (...) if any is given
+function Weights:tensor(name, ...)
+  local full, wanted = self.prefix .. name, { ... }
+  local dtype, shape = self.file:about(full)
+  if not dtype then
+    fail("%s: tensor %q is missing%s", self.path, full, #wanted > 0 and ", wanted " .. shape_text(wanted) or "")
+  end
+  if #wanted > 0 and shape_text(shape) ~= shape_text(wanted) then
+    fail("%s: tensor %q is %s, wanted %s", self.path, full, shape_text(shape), shape_text(wanted))
+  end
+  local t, message = self.file:get(full)
+  if not t then fail("%s", message) end
+  return t
+end
+
+-- A vector, always f32: biases and norms are used as they are.
+function Weights:vector(name, ...) return self:tensor(name, ...):cast "f32" end
+
+-- linear(name, inputs, outputs [, {transposed=, bias=}]); bias: true must be there, false must not, nil may
+function Weights:linear(name, inputs, outputs, options)
+  options = options or {}
+  local bias = options.bias
+  if bias == nil then bias = self:has(name .. ".bias") end
+  return {
+    weight = options.transposed and self:tensor(name .. ".weight", inputs, outputs)
+             or self:tensor(name .. ".weight", outputs, inputs),
+    bias = bias and self:vector(name .. ".bias", outputs) or nil,
+  }
+end
+
+function Weights:norm(name, channels)
+  return { weight = self:vector(name .. ".weight", channels), bias = self:vector(name .. ".bias", channels) }
+end
+
+-- each(prefix, count, make) -> list of make(weights under prefix.i, i) for i = 0 .. count - 1
+function Weights:each(prefix, count, make)
+  local list = {}
+  for i = 0, count - 1 do list[i + 1] = make(self:sub(prefix .. "." .. i), i) end
+  return list
+end
+
+return { open = open, find = find }
