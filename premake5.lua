@@ -1,10 +1,10 @@
 --
 -- premake5.lua - builds the core, its Lua module, the command, the plugins and the test programs.
 --
---   premake5 gmake && make -C build
+--   premake5 gmake && make -C build config=release
 --
 -- Debian 12 ships only premake 4.3, which reads this file through the shim
--- below:  premake4 --file=premake5.lua gmake && make -C build
+-- below:  premake4 --file=premake5.lua gmake && make -C build config=release
 -- scripts/bootstrap does either, after installing what is missing.
 --
 
@@ -20,7 +20,7 @@ local sanitize = _OPTIONS["sanitize"]
 local build = sanitize and "build-asan" or "build"
 
 workspace "lunette"
-  configurations { "Release", "Debug" }   -- the first is what plain 'make' builds
+  configurations { "Release", "Debug" }
   location(build)
   language "C"
   cdialect "C11"
