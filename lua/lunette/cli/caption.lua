@@ -1,0 +1,113 @@
+-- cli/caption.lua - lunette caption: says what pictures show.
+local lunette = require "lunette"
+local vision  = require "lunette.vision"
+local root    = require "lunette.cli.root"
+local report  = require "lunette.cli.report"
+local luv     = require "luv"
+
+local BATCH = 8         -- pictures encoded together; a row's result does not depend on it
+
+local caption = { summary = "Say what pictures show." }
+
+local function number(least, whole)
+  return function (text)
+    local v = tonumber(text)
+    if whole then v = v and math.tointeger(v) end
+    if v and (not least or v >= least) then return v end
+    return nil, ("%q is not a %snumber%s"):format(text, whole and "whole " or "", least and " of at least " .. least or "")
+  end
+end
+
+function caption.setup(parser)
+  parser:argument("file", "Pictures (JPEG, PNG); - reads one from standard input."):args "+"
+  parser:option("--model", "Model directory (Hugging Face layout)."):argname "DIR"
+  parser:option("--num-beams", "Beams of the search; 1 is greedy."):argname "N":convert(number(1, true)):target "num_beams"
+  parser:option("--max-new-tokens", "Tokens to generate at most."):argname "N":convert(number(1, true)):target "max_new_tokens"
+  parser:option("--length-penalty", "Exponent of the length that divides a beam's score."):argname "X":convert(number()):target "length_penalty"
+  parser:option("--prompt", "Text for the caption to begin with."):argname "TEXT"
+  parser:option("--num-return-sequences", "Captions a picture, best first."):argname "N":convert(number(1, true)):target "num_return_sequences"
+  parser:option("--threads", "Threads; 0 for as many as there are cores."):argname "N":convert(number(0, true))
+  parser:flag("--json", "One JSON object a line.")
+end
+
+local function read(file)
+  if file ~= "-" then return vision.load(file) end
+  local bytes = io.stdin:read "a"
+  return vision.decode(bytes or "")
+end
+
+local function sequence_fields(s, start)
+  return report.object { { "text", s.text }, { "ids", s.ids }, { "score", s.score }, { "tokens", #s.ids - start } }
+end
+
+local function print_json(file, result, start, ms)
+  local best = result.sequences[1]
+  local several
+  if #result.sequences > 1 then
+    several = {}
+    for i, s in ipairs(result.sequences) do several[i] = sequence_fields(s, start) end
+  end
+  print(report.encode(report.object {
+    { "file", file }, { "text", best.text }, { "ids", best.ids }, { "score", best.score },
+    { "tokens", #best.ids - start }, { "ms", ms }, { "sequences", several },
+  }))
+end
+
+local function print_plain(file, result, several)
+  for _, s in ipairs(result.sequences) do print(several and file .. ": " .. s.text or s.text) end
+end
+
+-- Captions a batch of { file =, pixels = }.
+local function run_batch(model, batch, options, several)
+  if #batch == 0 then return true end
+  local pixels, started = {}, luv.hrtime()
+  for i, item in ipairs(batch) do pixels[i] = item.pixels end
+  pixels[#pixels + 1] = { axis = 1 }
+  local call = {
+    pixel_values = lunette.concat(table.unpack(pixels)), prompt = options.prompt, num_beams = options.num_beams,
+    max_new_tokens = options.max_new_tokens, length_penalty = options.length_penalty,
+    num_return_sequences = options.num_return_sequences,
+  }
+  local ok, results, message = pcall(model.generate, model, call)
+  if not ok or not results then return false, ok and message or results end
+  if #batch == 1 then results = { results } end
+  local ms = (luv.hrtime() - started) / 1e6 / #batch
+  for i, item in ipairs(batch) do
+    local start = #model:start(options.prompt)
+    if options.json then print_json(item.file, results[i], start, (ms + item.ms) * 1000 // 1 / 1000)
+    else print_plain(item.file, results[i], several) end
+    item.pixels:free()
+  end
+  io.stdout:flush()
+  return true
+end
+
+function caption.run(options)
+  local dir = options.model or root .. "/models/lunette-mini"
+  local model, message = lunette.load(dir, { threads = options.threads })
+  if not model then return report.fail(3, "%s", message) end
+  if not model.start then return report.fail(3, "%s: %s does not caption pictures", dir, model.config.model_type) end
+  local failed, batch = false, {}
+  local function flush()
+    local ok, why = run_batch(model, batch, options, #options.file > 1)
+    batch = {}
+    return ok or not report.fail(2, "%s", tostring(why))
+  end
+  for _, file in ipairs(options.file) do
+    local started, scope <close> = luv.hrtime(), nil
+    local image, pixels
+    image, message = read(file)
+    if image then pixels, message = model:prepare(image) end
+    if image then image:free() end
+    if pixels then batch[#batch + 1] = { file = file, pixels = pixels, ms = (luv.hrtime() - started) / 1e6 }
+    else
+      io.stderr:write("lunette: ", file, ": ", (message:gsub("^" .. file:gsub("%p", "%%%0") .. ": ", "")), "\n")
+      failed = true
+    end
+    if #batch == BATCH and not flush() then return 2 end
+  end
+  if not flush() then return 2 end
+  return failed and 1 or 0
+end
+
+return caption
