@@ -91,7 +91,7 @@ for _, part in ipairs { "vision", "text" } do
     link_part(part)
 end
 
--- Test programs: one a file, against the part its name begins with, else the core.
+-- Test programs and benchmarks: one a file, against the part its name begins with, else the core.
 local part_of = { image = "vision", tokenizer = "text", vision = "vision", text = "text" }
 
 local function program(file, name, subject)
@@ -107,6 +107,10 @@ end
 for _, file in ipairs(os.matchfiles "tests/c/*.c") do
   local name = file:match "([^/]+)%.c$"
   program(file, name, name)
+end
+for _, file in ipairs(os.matchfiles "tests/bench/*.c") do
+  local name = file:match "([^/]+)%.c$"
+  program(file, "bench_" .. name, name)
 end
 for _, file in ipairs(os.matchfiles "tests/fuzz/fuzz_*.c") do
   local name = file:match "([^/]+)%.c$"
