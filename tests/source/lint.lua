@@ -1,0 +1,19 @@
+-- lint.lua - every Lua file of the repository compiles and has nothing for luacheck to say.
+local passed, failed = 0, 0
+
+local git <close> = assert(io.popen "git ls-files -co --exclude-standard '*.lua' tests/golden")
+for path in git:lines() do
+  for _, tool in ipairs { "luac5.4 -p --", "luacheck --no-color --quiet --codes --" } do
+    local run = assert(io.popen(("%s '%s' 2>&1"):format(tool, path)))
+    local said = run:read "a"
+    if run:close() then
+      passed = passed + 1
+    else
+      failed = failed + 1
+      print(said)
+    end
+  end
+end
+
+print(("%d passed, %d failed"):format(passed, failed))
+os.exit(failed == 0)
