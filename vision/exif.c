@@ -12,9 +12,9 @@
 
 #include <libexif/exif-data.h>
 
-/* The number an entry holds, if it is one whole number of 16 or 32 bits. */
+/* The first number an entry holds, if it is a whole number of 16 or 32 bits; Pillow ignores further ones. */
 static int whole_number(const ExifEntry *entry, ExifByteOrder order) {
-  if (entry->components != 1 || entry->data == NULL) return 0;
+  if (entry->data == NULL) return 0;
   switch (entry->format) {
   case EXIF_FORMAT_SHORT:
   case EXIF_FORMAT_SSHORT: return entry->size < 2 ? 0 : exif_get_sshort(entry->data, order);

@@ -16,6 +16,8 @@ typedef struct reader {
   png_infop      info;
   const uint8_t *bytes;        /* what is left of the file */
   size_t         size;
+  int            ended;        /* more was wanted than there is */
+  int64_t        rows_left;    /* over all passes; 1 until their number is known */
   jmp_buf        out;          /* of guarded(), and nothing above it */
   image_error   *error;
   image         *picture;
@@ -24,7 +26,8 @@ typedef struct reader {
 
 static void leave(png_structp png, png_const_charp message) {
   reader *r = png_get_error_ptr(png);
-  image_fail(r->error, LUN_EIO, "broken PNG: %s", message);
+  if (r->ended) image_fail(r->error, LUN_EIO, "image file is truncated");
+  else image_fail(r->error, LUN_EIO, "broken PNG: %s", message);
   longjmp(r->out, 1);
 }
 
@@ -33,22 +36,32 @@ static void ignore_warning(png_structp png, png_const_charp message) {
   (void)message;
 }
 
+/*
+** A file may lack its last bytes and still hold every row, which is enough for
+** Pillow.  So an IDAT chunk that is cut off is read as a shorter one, and zeros
+** follow the end: no chunk is called that, so libpng stops there if it wants more.
+*/
 static void read_bytes(png_structp png, png_bytep to, size_t count) {
   reader *r = png_get_io_ptr(png);
-  if (count > r->size) {
-    image_fail(r->error, LUN_EIO, "image file is truncated");
-    longjmp(r->out, 1);
-  }
-  memcpy(to, r->bytes, count);
-  r->bytes += count;
-  r->size -= count;
+  size_t have = count < r->size ? count : r->size;
+  memcpy(to, r->bytes, have);
+  memset(to + have, 0, count - have);
+  r->bytes += have;
+  r->size -= have;
+  r->ended = have < count;
+  if (count == 8 && memcmp(to + 4, "IDAT", 4) == 0 && png_get_uint_32(to) > r->size)
+    png_save_uint_32(to, (png_uint_32)r->size);
 }
 
-/* 16-bit samples to 8 bits as Pillow's mode I;16 converts: clipped, not scaled */
-static void clip_16(png_structp png, png_row_infop row, png_bytep data) {
-  size_t count = (size_t)row->width * row->channels;
-  (void)png;
-  for (size_t i = 0; i < count; i++) data[i] = data[2 * i] == 0 ? data[2 * i + 1] : 255;
+/*
+** Sees every row when it is RGB.  Only 16-bit grey still has 16 bits by then: it
+** becomes 8 as Pillow's mode I;16 converts, clipped, not scaled.
+*/
+static void finish_row(png_structp png, png_row_infop row, png_bytep data) {
+  reader *r = png_get_user_transform_ptr(png);
+  size_t count = (size_t)row->width * 3;
+  for (size_t i = 0; i < count && row->bit_depth == 16; i++) data[i] = data[2 * i] == 0 ? data[2 * i + 1] : 255;
+  r->rows_left--;
 }
 
 static void set_up(reader *r) {
@@ -63,11 +76,11 @@ static void set_up(reader *r) {
 
 static void read_rows(reader *r) {
   png_uint_32 width, height;
-  int depth, color, passes;
+  int color, passes;
 
   set_up(r);
   png_read_info(r->png, r->info);
-  png_get_IHDR(r->png, r->info, &width, &height, &depth, &color, NULL, NULL, NULL);
+  png_get_IHDR(r->png, r->info, &width, &height, NULL, &color, NULL, NULL, NULL);
   if (image_check_size(height, width, r->options, r->error) != LUN_OK) return;
   if (image_new(r->picture, height, width, 3, r->error) != LUN_OK) return;
 
@@ -77,15 +90,15 @@ static void read_rows(reader *r) {
   png_set_expand_gray_1_2_4_to_8(r->png);
   png_set_strip_alpha(r->png);
   png_set_gray_to_rgb(r->png);
-  if (depth == 16 && color == PNG_COLOR_TYPE_GRAY) {
-    png_set_read_user_transform_fn(r->png, clip_16);
-    png_set_user_transform_info(r->png, NULL, 8, 3);
-  } else {
-    png_set_strip_16(r->png);
-  }
+  if (color != PNG_COLOR_TYPE_GRAY) png_set_strip_16(r->png);
+  png_set_read_user_transform_fn(r->png, finish_row);
+  png_set_user_transform_info(r->png, r, 8, 3);
   passes = png_set_interlace_handling(r->png);
   png_read_update_info(r->png, r->info);
   if (png_get_rowbytes(r->png, r->info) != (size_t)width * 3) png_error(r->png, "row is not RGB");
+  r->rows_left = 0;
+  for (int pass = 0; pass < passes; pass++)
+    r->rows_left += passes == 1 ? height : PNG_PASS_COLS(width, pass) > 0 ? PNG_PASS_ROWS(height, pass) : 0;
   for (int pass = 0; pass < passes; pass++)
     for (png_uint_32 y = 0; y < height; y++)
       png_read_row(r->png, r->picture->data + (size_t)y * width * 3, NULL);
@@ -168,16 +181,19 @@ static int read_orientation(reader *r) {
 
 lun_status png_decode(const uint8_t *bytes, size_t size, const decode_options *options,
                       image *out, int *orientation, image_error *error) {
-  image_error ignored = { LUN_OK, "" };
-  reader r = { .bytes = bytes, .size = size, .error = error, .picture = out, .options = options };
+  reader r = { .bytes = bytes, .size = size, .error = error, .picture = out, .options = options, .rows_left = 1 };
   r.png = png_create_read_struct(PNG_LIBPNG_VER_STRING, &r, leave, ignore_warning);
   r.info = r.png != NULL ? png_create_info_struct(r.png) : NULL;
   if (r.info == NULL) {
     image_fail(error, LUN_EMEM, "no memory to decode PNG");
-  } else if (guarded(&r, read_rows) && error->code == LUN_OK) {
-    r.error = &ignored;        /* chunks after the picture may state its orientation; they cannot fail it */
-    guarded(&r, read_end);
-    *orientation = read_orientation(&r);
+  } else {
+    /* once all rows are there nothing fails the picture; what follows may state its orientation */
+    int whole = guarded(&r, read_rows);
+    if (out->data != NULL && r.rows_left == 0) {
+      if (whole) guarded(&r, read_end);
+      *error = (image_error){ LUN_OK, "" };
+      *orientation = read_orientation(&r);
+    }
   }
   png_destroy_read_struct(&r.png, &r.info, NULL);
   return error->code;

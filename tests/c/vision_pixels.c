@@ -116,7 +116,7 @@ static void check_exif(void) {
   }
   CHECK(exif_of("II", 0x112, SHORT, 1, 0) == 1);
   CHECK(exif_of("II", 0x112, SHORT, 1, 9) == 1);
-  CHECK(exif_of("II", 0x112, SHORT, 2, 6) == 1);    /* two numbers are no orientation */
+  CHECK(exif_of("II", 0x112, SHORT, 2, 6) == 6);    /* the first of two numbers */
   CHECK(exif_of("II", 0x100, SHORT, 1, 6) == 0);    /* another tag: not stated */
   CHECK(exif_orientation((const uint8_t *)"Exif\0", 6) == 0);
   CHECK(exif_orientation((const uint8_t *)"nonsense", 8) == 0);

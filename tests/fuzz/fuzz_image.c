@@ -2,7 +2,7 @@
 ** fuzz_image.c - libFuzzer target: any bytes decode to a picture or an error.
 **
 **   clang -g -O1 -fsanitize=fuzzer,address,undefined -Icore tests/fuzz/fuzz_image.c \
-**     $(ls vision/*.c | grep -v -e plugin -e functions -e patch_embedding) -ljpeg -lpng -lexif -lm -o fuzz_image
+**     $(find vision -name "*.c" ! -name plugin.c ! -name functions.c ! -name patch_embedding.c) -ljpeg -lpng -lexif -lm -o fuzz_image
 **   ./fuzz_image -max_total_time=60 CORPUS tests/data/png/primary tests/data/jpeg/crash
 */
 #include "../../vision/image.h"
