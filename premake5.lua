@@ -87,7 +87,7 @@ for _, part in ipairs { "vision", "text" } do
     kind "SharedLib"
     targetprefix ""
     targetdir(build .. "/plugins")
-    linkoptions { "-Wl,--undefined=lun_about", "-Wl,--undefined=lun_plugin_open" }
+    linkoptions { "-Wl,--require-defined=lun_about", "-Wl,--require-defined=lun_plugin_open" }
     link_part(part)
 end
 
