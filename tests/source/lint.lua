@@ -1,8 +1,9 @@
 -- lint.lua - every Lua file of the repository compiles and has nothing for luacheck to say.
 local passed, failed = 0, 0
 
-local git <close> = assert(io.popen "git ls-files -co --exclude-standard '*.lua' tests/golden")
-for path in git:lines() do
+local find <close> = assert(io.popen
+  "find premake5.lua lua scripts shaders tests -name '*.lua' -type f -print -o -path tests/golden -print")
+for path in find:lines() do
   for _, tool in ipairs { "luac5.4 -p --", "luacheck --no-color --quiet --codes --" } do
     local run = assert(io.popen(("%s '%s' 2>&1"):format(tool, path)))
     local said = run:read "a"
