@@ -40,7 +40,7 @@ lun_status image_check_size(int64_t height, int64_t width, const decode_options 
   double megapixels = (double)height * (double)width / 1e6;
   if (height < 1 || width < 1)
     return image_fail(error, LUN_EIO, "picture has no pixels (%lld x %lld)", (long long)width, (long long)height);
-  if (megapixels > options->max_megapixels)
+  if (!(megapixels <= options->max_megapixels))
     return image_fail(error, LUN_EIO, "picture of %lld x %lld is %.6g megapixels, limit %.6g",
                       (long long)width, (long long)height, megapixels, options->max_megapixels);
   return LUN_OK;
