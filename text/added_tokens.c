@@ -244,8 +244,10 @@ static lun_status cut_piece(struct added_tokens *a, const struct finder *f, cons
     if (t->single_word) st = is_bounded(a, text + begin, end - begin, from - begin, to - begin, &bounded, err);
     if (st != LUN_OK) return st;
     if (!bounded) continue;
-    if (t->lstrip) from = space_begin(text, from, done);
+    /* the white space that the token before took may hold the start of this one: with lstrip it keeps to what is left */
+    if (t->lstrip) from = from < done ? done : space_begin(text, from, done);
     if (t->rstrip) to = space_end(text, to, end);
+    if (from > to) continue;
     if (done < from) st = pieces_add(list, done, from, PIECE_OPEN, err);
     if (st == LUN_OK) st = pieces_add(list, from, to, t->id, err);
     if (st != LUN_OK) return st;

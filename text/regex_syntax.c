@@ -55,7 +55,7 @@
   "\\x{202A}-\\x{202E}\\x{2030}-\\x{205E}\\x{2060}-\\x{2FFF}\\x{3001}-\\x{10FFFF}"
 #define DIGIT "\\p{Nd}" NEW_ND
 #define HEX_DIGIT "0-9a-fA-F"
-/* Oniguruma counts the Latin-1 superscripts and fractions as word characters */
+/* Outside of a class Oniguruma counts the Latin-1 superscripts and fractions as word characters too */
 #define WORD WORD_BASE "\\x{B2}\\x{B3}\\x{B9}\\x{BC}-\\x{BE}"
 
 const char regex_rust_word[] = WORD_BASE "\\x{200C}\\x{200D}";
@@ -158,7 +158,7 @@ static lun_status translate_escape(struct translator *t, int in_class) {
   switch (c) {
     case 's': return emit_class(t, in_class, 0, SPACE);
     case 'S': return in_class ? emit_string(t, NOT_SPACE) : emit_class(t, 0, 1, SPACE);
-    case 'w': return emit_class(t, in_class, 0, WORD);
+    case 'w': return emit_class(t, in_class, 0, in_class ? WORD_BASE : WORD);
     case 'd': return emit_class(t, in_class, 0, DIGIT);
     case 'h': return emit_class(t, in_class, 0, HEX_DIGIT);
     case 'W': return in_class ? emit_string(t, "\\W") : emit_class(t, 0, 1, WORD);

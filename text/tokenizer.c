@@ -173,39 +173,14 @@ static lun_status add_piece(struct tokenizer *t, const struct piece *piece, uint
   return st;
 }
 
-/*
-** Where tokenizing starts and where it may stop under a truncation: the reference leaves the text that
-** is sure to be cut off untouched, which shows in how a pair is shortened.
-*/
-static lun_status first_piece(struct tokenizer *t, size_t limit, size_t *first, struct text_error *err) {
-  size_t total = 0;
-  lun_status st = LUN_OK;
-  *first = t->pieces.list.count;
-  while (st == LUN_OK && *first > 0) {
-    const struct piece *piece = &t->pieces.list.items[--*first];
-    st = tokenize_piece(t, piece, err);
-    total += t->tokens.count;
-    if (piece->id == PIECE_OPEN && total >= limit) break;
-  }
-  return st;
-}
-
 static lun_status encode_text(struct tokenizer *t, const char *text, size_t len, uint32_t type_id, struct encoding *out,
                               struct text_error *err) {
-  const struct truncation *cut = &t->truncation;
-  size_t limit = SIZE_MAX, i = 0;
+  size_t i;
   lun_status st = start_text(t, text, len, err);
   if (st == LUN_OK) st = added_tokens_extract(t->added, t->normalizer, &t->pieces, err);
   if (st == LUN_OK) st = pretokenizer_run(t->pretokenizer, &t->pieces, err);
-  if (cut->active && (cut->strategy != TRUNCATE_ONLY_SECOND || type_id != 0)) limit = cut->max_length;
-  if (st == LUN_OK && limit != SIZE_MAX && cut->from_left) {
-    st = first_piece(t, limit, &i, err);
-    limit = SIZE_MAX;
-  }
-  for (; st == LUN_OK && i < t->pieces.list.count; i++) {
+  for (i = 0; st == LUN_OK && i < t->pieces.list.count; i++)
     st = add_piece(t, &t->pieces.list.items[i], type_id, out, err);
-    if (t->pieces.list.items[i].id == PIECE_OPEN && out->count >= limit) break;
-  }
   return st;
 }
 
