@@ -16,11 +16,11 @@
 static int whole_number(const ExifEntry *entry, ExifByteOrder order) {
   if (entry->data == NULL) return 0;
   switch (entry->format) {
-  case EXIF_FORMAT_SHORT:
-  case EXIF_FORMAT_SSHORT: return entry->size < 2 ? 0 : exif_get_sshort(entry->data, order);
-  case EXIF_FORMAT_LONG:
-  case EXIF_FORMAT_SLONG:  return entry->size < 4 ? 0 : exif_get_slong(entry->data, order);
-  default:                 return 0;
+    case EXIF_FORMAT_SHORT:
+    case EXIF_FORMAT_SSHORT: return entry->size < 2 ? 0 : exif_get_sshort(entry->data, order);
+    case EXIF_FORMAT_LONG:
+    case EXIF_FORMAT_SLONG:  return entry->size < 4 ? 0 : exif_get_slong(entry->data, order);
+    default:                 return 0;
   }
 }
 

@@ -47,7 +47,8 @@ static lun_tensor *make_image(lun_ctx *cx, int64_t height, int64_t width, int64_
 /* ---- load, decode, save ------------------------------------------------ */
 
 #define MEGAPIXELS \
-  { .type = LUN_NUM, .name = "max_megapixels", .def = IMAGE_MEGAPIXELS, .min = 0, .doc = "larger pictures are refused" }
+  { .type = LUN_NUM, .name = "max_megapixels", .def = IMAGE_MEGAPIXELS, .min = 0, \
+    .doc = "larger pictures are refused" }
 
 static lun_status return_decoded(lun_ctx *cx, const image *picture, lun_result *out) {
   image to;
@@ -121,7 +122,8 @@ static lun_status save_png(lun_ctx *cx, void *self, const lun_args *in, lun_resu
   return host->ret_bool(out, 1);
 }
 
-#define IMAGE { .type = LUN_TENSOR, .required = 1, .name = "image", .doc = "u8 [Y, X, C], C 1 (grey), 3 (RGB) or 4 (RGBA)" }
+#define IMAGE \
+  { .type = LUN_TENSOR, .required = 1, .name = "image", .doc = "u8 [Y, X, C], C 1 (grey), 3 (RGB) or 4 (RGBA)" }
 
 static const lun_arg save_png_args[] = {
   { .type = LUN_STR, .required = 1, .name = "path", .doc = "file to write" },
@@ -191,7 +193,8 @@ static const lun_arg resize_args[] = {
   SIZE("height", "of the result"),
   SIZE("width", "of the result"),
   RESAMPLE,
-  { .type = LUN_NUMS, .name = "box", .min = 0, .doc = "{left, top, right, bottom} of what is resized, in pixels, fractions allowed" },
+  { .type = LUN_NUMS, .name = "box", .min = 0,
+    .doc = "{left, top, right, bottom} of what is resized, in pixels, fractions allowed" },
   { .type = LUN_NUM, .name = "reducing_gap", .min = 0,
     .doc = "reduce by whole factors first, to this many times the size, at least 1; 0: do not" },
   { .type = LUN_END },
@@ -313,7 +316,8 @@ static lun_status pad(lun_ctx *cx, void *self, const lun_args *in, lun_result *o
     return host->status(cx);
   for (int i = 0; i < 4; i++)
     if (take_offset(cx, in, names[i], &margin[i]) != LUN_OK) return host->status(cx);
-  t = make_image(cx, picture.height + margin[0] + margin[2], picture.width + margin[1] + margin[3], picture.channels, &to);
+  t = make_image(cx, picture.height + margin[0] + margin[2], picture.width + margin[1] + margin[3],
+                 picture.channels, &to);
   if (t == NULL) return host->status(cx);
   image_fill(&to, color);
   image_place(&picture, -margin[0], -margin[1], &to);
@@ -325,7 +329,8 @@ static lun_status pad(lun_ctx *cx, void *self, const lun_args *in, lun_result *o
 static const lun_arg pad_args[] = {
   IMAGE,
   MARGIN("top"), MARGIN("left"), MARGIN("bottom"), MARGIN("right"),
-  { .type = LUN_INTS, .name = "value", .min = 0, .doc = "colour of the margin, a number a channel, 0 to 255; black if left out" },
+  { .type = LUN_INTS, .name = "value", .min = 0,
+    .doc = "colour of the margin, a number a channel, 0 to 255; black if left out" },
   { .type = LUN_END },
 };
 
@@ -397,7 +402,8 @@ static const lun_arg normalize_args[] = {
 const lun_func vision_functions[] = {
 #define FUNC(name_, flags_, doc_) \
   { .size = sizeof(lun_func), .flags = flags_, .name = #name_, .doc = doc_, .args = name_##_args, .call = name_ }
-  FUNC(load, LUN_MAYFAIL, "a picture file -> u8 [Y, X, 3], upright, sRGB, as Pillow's ImageOps.exif_transpose(image).convert(\"RGB\")"),
+  FUNC(load, LUN_MAYFAIL,
+       "a picture file -> u8 [Y, X, 3], upright, sRGB, as Pillow's ImageOps.exif_transpose(image).convert(\"RGB\")"),
   FUNC(decode, LUN_MAYFAIL, "the same from the bytes of a file"),
   FUNC(save_png, LUN_MAYFAIL, "writes a picture as PNG; true"),
   FUNC(resize, 0, "u8 [Y, X, C] -> u8 [height, width, C], byte for byte as Pillow's Image.resize"),
@@ -405,8 +411,10 @@ const lun_func vision_functions[] = {
   FUNC(reduce, 0, "a picture smaller by whole factors, as Pillow's Image.reduce"),
   FUNC(crop, 0, "u8 [Y, X, C] -> u8 [height, width, C]; what lies outside the picture is 0"),
   FUNC(pad, 0, "a picture with a margin of one colour"),
-  FUNC(convert, 0, "a picture in another mode, as Pillow's Image.convert: grey by ITU-R 601-2 luma, alpha dropped or opaque"),
-  FUNC(normalize, 0, "u8 [Y, X, C] -> f32 [C, Y, X]: (pixel * rescale_factor - mean) / std, rounded as transformers' image processors round"),
+  FUNC(convert, 0, "a picture in another mode, as Pillow's Image.convert: grey by ITU-R 601-2 luma, "
+                   "alpha dropped or opaque"),
+  FUNC(normalize, 0, "u8 [Y, X, C] -> f32 [C, Y, X]: (pixel * rescale_factor - mean) / std, "
+                     "rounded as transformers' image processors round"),
 #undef FUNC
   { .name = NULL },
 };

@@ -56,9 +56,9 @@ lun_status image_orient(image *picture, int orientation, image_error *error) {
   step_y = transpose ? right : down;
 
   switch (in.channels) {
-  case 1:  turn(&in, 1, start, step_x, step_y); break;
-  case 3:  turn(&in, 3, start, step_x, step_y); break;
-  default: turn(&in, in.channels, start, step_x, step_y);
+    case 1:  turn(&in, 1, start, step_x, step_y); break;
+    case 3:  turn(&in, 3, start, step_x, step_y); break;
+    default: turn(&in, in.channels, start, step_x, step_y);
   }
   free(in.data);
   *picture = out;

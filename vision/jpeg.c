@@ -117,15 +117,15 @@ static inline int times_255(int a, int b) {
 */
 static void line_to_rgb(const uint8_t *in, int channels, int64_t width, uint8_t *out) {
   switch (channels) {
-  case 1:
-    for (int64_t x = 0; x < width; x++, out += 3) out[0] = out[1] = out[2] = in[x];
-    break;
-  case 3:
-    memcpy(out, in, (size_t)width * 3);
-    break;
-  default:
-    for (int64_t x = 0; x < width; x++, in += 4, out += 3)
-      for (int c = 0; c < 3; c++) out[c] = (uint8_t)(in[3] - times_255(255 - in[c], in[3]));
+    case 1:
+      for (int64_t x = 0; x < width; x++, out += 3) out[0] = out[1] = out[2] = in[x];
+      break;
+    case 3:
+      memcpy(out, in, (size_t)width * 3);
+      break;
+    default:
+      for (int64_t x = 0; x < width; x++, in += 4, out += 3)
+        for (int c = 0; c < 3; c++) out[c] = (uint8_t)(in[3] - times_255(255 - in[c], in[3]));
   }
 }
 

@@ -162,9 +162,9 @@ static void run_across(void *arg, int64_t begin, int64_t end) {
     const uint8_t *in = p->in->data + (p->top + y) * in_row;
     uint8_t *out = p->out->data + y * out_row;
     switch (p->in->channels) {
-    case 1:  across(in, p->axis, p->out->width, 1, out); break;
-    case 3:  across(in, p->axis, p->out->width, 3, out); break;
-    default: across(in, p->axis, p->out->width, 4, out);
+      case 1:  across(in, p->axis, p->out->width, 1, out); break;
+      case 3:  across(in, p->axis, p->out->width, 3, out); break;
+      default: across(in, p->axis, p->out->width, 4, out);
     }
   }
 }

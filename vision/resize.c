@@ -91,7 +91,8 @@ static lun_status check_options(const image *in, const resize_options *o, const 
   if (filter == NULL && strcmp(o->resample, "nearest") != 0)
     return image_fail(error, LUN_EARG,
                       "resample: '%s', wanted nearest, lanczos, bilinear, bicubic, box or hamming", o->resample);
-  if (!(b[0] >= 0 && b[1] >= 0 && b[2] <= (double)in->width && b[3] <= (double)in->height && b[2] >= b[0] && b[3] >= b[1]))
+  if (!(b[0] >= 0 && b[0] <= b[2] && b[2] <= (double)in->width &&
+        b[1] >= 0 && b[1] <= b[3] && b[3] <= (double)in->height))
     return image_fail(error, LUN_EARG, "box: {%g, %g, %g, %g} is outside the picture of %lld x %lld",
                       b[0], b[1], b[2], b[3], (long long)in->width, (long long)in->height);
   if (o->reducing_gap != 0 && !(o->reducing_gap >= 1))

@@ -21,7 +21,8 @@ static void check_orient(void) {
       image picture;
       int same = 1;
       if (image_new(&picture, 2, 3, channels, &error) != LUN_OK) return;
-      for (int64_t i = 0; i < 6 * channels; i++) picture.data[i] = (uint8_t)("abcdef"[i / channels] + 32 * (i % channels));
+      for (int64_t i = 0; i < 6 * channels; i++)
+        picture.data[i] = (uint8_t)("abcdef"[i / channels] + 32 * (i % channels));
       image_orient(&picture, orientation, &error);
       CHECK(picture.height == wanted[orientation].height && picture.width == wanted[orientation].width,
             "orientation %d", orientation);
@@ -62,7 +63,7 @@ static void check_convert(void) {
   CHECK(memcmp(out, rgba, 8) == 0);
 }
 
-/* values of transformers 5.24, rescale() then normalize(): (np.float32(np.float64(v) * factor) - np.float32(mean)) / np.float32(std) */
+/* values of transformers 5.24, rescale() then normalize() */
 static void check_normalize(void) {
   static const double mean[] = { 0.48145466, 0.4578275, 0.40821073 }, std[] = { 0.26862954, 0.26130258, 0.27577711 };
   static const float wanted[] = { -1.7922626f, 1.9303361f, -1.0017087f, 0.16889732f, 2.145897f, -0.57013553f };
@@ -153,8 +154,8 @@ static void check_save(const char *path) {
       image_decode(bytes, size, &options, &again, &error);
       free(bytes);
     }
-    CHECK(error.code == LUN_OK && again.height == 13 && again.width == 7 && memcmp(again.data, want.data, 13 * 7 * 3) == 0,
-          "%d channels: %s", (int)channels, error.text);
+    CHECK(error.code == LUN_OK && again.height == 13 && again.width == 7 &&
+          memcmp(again.data, want.data, 13 * 7 * 3) == 0, "%d channels: %s", (int)channels, error.text);
     CHECK(file_read(path, 10, &bytes, &size, &error) == LUN_EIO && strstr(error.text, "larger than 10 bytes") != NULL);
     free(picture.data);
     free(want.data);
@@ -164,7 +165,8 @@ static void check_save(const char *path) {
   image_error error = { LUN_OK, "" };
   uint8_t pixel = 0;
   const image one = { 1, 1, 1, &pixel };
-  CHECK(png_save("no/such/folder/a.png", &one, &error) == LUN_EIO && strstr(error.text, "No such file") != NULL, "%s", error.text);
+  CHECK(png_save("no/such/folder/a.png", &one, &error) == LUN_EIO && strstr(error.text, "No such file") != NULL,
+        "%s", error.text);
 }
 
 int main(int count, char **names) {
