@@ -3,7 +3,7 @@
 ** and files made here that must be refused.
 */
 #include "check.h"
-#include "../../vision/image.h"
+#include "image.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -8,7 +8,7 @@
 ** and gaps; the last column is the 64-bit FNV-1a hash of the result's bytes.
 */
 #include "check.h"
-#include "../../vision/image.h"
+#include "image.h"
 
 #include <stdlib.h>
 #include <string.h>

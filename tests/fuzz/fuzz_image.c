@@ -1,11 +1,11 @@
 /*
 ** fuzz_image.c - libFuzzer target: any bytes decode to a picture or an error.
 **
-**   clang -g -O1 -fsanitize=fuzzer,address,undefined -Icore tests/fuzz/fuzz_image.c \
+**   clang -g -O1 -fsanitize=fuzzer,address,undefined -Icore -Ivision tests/fuzz/fuzz_image.c \
 **     $(find vision -name "*.c" ! -name plugin.c ! -name functions.c ! -name patch_embedding.c) -ljpeg -lpng -lexif -lm -o fuzz_image
 **   ./fuzz_image -max_total_time=60 CORPUS tests/data/png/primary tests/data/jpeg/crash
 */
-#include "../../vision/image.h"
+#include "image.h"
 
 #include <stdlib.h>
 #include <string.h>
