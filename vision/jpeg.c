@@ -80,14 +80,17 @@ static int is_xmp(const struct jpeg_marker_struct *m) {
 ** EXIF first, XMP where EXIF does not say.  EXIF longer than one segment goes on
 ** in the next one, after the same six bytes; of several XMP packets the last counts.
 */
-static int read_orientation(const struct jpeg_marker_struct *markers) {
+static int read_orientation(const struct jpeg_marker_struct *markers, image_error *error) {
   size_t size = 0;
   int orientation = 0;
-  uint8_t *exif;
   for (const struct jpeg_marker_struct *m = markers; m != NULL; m = m->next)
     if (is_exif(m)) size += m->data_length;
-  exif = size > 0 ? malloc(size) : NULL;
-  if (exif != NULL) {
+  if (size > 0) {
+    uint8_t *exif = malloc(size);
+    if (exif == NULL) {
+      image_fail(error, LUN_EMEM, "no memory to read EXIF");
+      return 0;
+    }
     size = 0;
     for (const struct jpeg_marker_struct *m = markers; m != NULL; m = m->next) {
       size_t head = size > 0 ? 6 : 0;
@@ -150,7 +153,8 @@ static void read_picture(reader *r, const uint8_t *bytes, size_t size, const dec
   }
   jpeg->out_color_space = colors[jpeg->num_components];
   if (image_check_size(jpeg->image_height, jpeg->image_width, options, r->error) != LUN_OK) return;
-  *orientation = read_orientation(jpeg->marker_list);
+  *orientation = read_orientation(jpeg->marker_list, r->error);
+  if (r->error->code != LUN_OK) return;
   if (image_new(out, jpeg->image_height, jpeg->image_width, 3, r->error) != LUN_OK) return;
   r->line = malloc((size_t)jpeg->image_width * (size_t)jpeg->num_components);
   if (r->line == NULL) {

@@ -134,12 +134,15 @@ static int hex_digit(char c) {
 }
 
 /* EXIF as ImageMagick writes it into a text chunk: three lines, then hexadecimal. */
-static int raw_profile_orientation(const char *text, size_t size) {
+static int raw_profile_orientation(const char *text, size_t size, image_error *error) {
   const char *end = text + size;
   uint8_t *bytes = malloc(size / 2 + 1);
   size_t digits = 0;
   int orientation;
-  if (bytes == NULL) return 0;
+  if (bytes == NULL) {
+    image_fail(error, LUN_EMEM, "no memory to read EXIF");
+    return 0;
+  }
   for (int line = 0; line < 3 && text < end; text++) line += *text == '\n';
   for (; text < end; text++) {
     int digit = hex_digit(*text);
@@ -154,10 +157,13 @@ static int raw_profile_orientation(const char *text, size_t size) {
 }
 
 /* The eXIf chunk has no "Exif\0\0" before it, which exif_orientation() wants. */
-static int chunk_orientation(const uint8_t *chunk, size_t size) {
+static int chunk_orientation(const uint8_t *chunk, size_t size, image_error *error) {
   int orientation;
   uint8_t *bytes = malloc(size + 6);
-  if (bytes == NULL) return 0;
+  if (bytes == NULL) {
+    image_fail(error, LUN_EMEM, "no memory to read EXIF");
+    return 0;
+  }
   memcpy(bytes, "Exif\0", 6);
   memcpy(bytes + 6, chunk, size);
   orientation = exif_orientation(bytes, size + 6);
@@ -171,9 +177,9 @@ static int read_orientation(reader *r) {
   const png_text *text;
   int orientation = 0;
   if (png_get_eXIf_1(r->png, r->info, &size, &chunk) != 0)
-    orientation = chunk_orientation(chunk, size);
+    orientation = chunk_orientation(chunk, size, r->error);
   else if ((text = find_text(r, "Raw profile type exif")) != NULL)
-    orientation = raw_profile_orientation(text->text, text_size(text));
+    orientation = raw_profile_orientation(text->text, text_size(text), r->error);
   if (orientation == 0 && (text = find_text(r, "XML:com.adobe.xmp")) != NULL)
     orientation = xmp_orientation(text->text, text_size(text));
   return orientation;
