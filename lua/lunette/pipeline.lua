@@ -53,10 +53,9 @@ local NOT_GENERATION = { image = true, images = true, pixel_values = true, promp
 -- pixel values: a list of results.  nil, message, code where a picture cannot be prepared.
 function Model:generate(options)
   local scope <close> = core.scope()
-  local memory, message, code = options.memory, nil, nil
+  local memory = options.memory
   if not memory then
-    local pixels
-    pixels, message, code = pixels_of(self, options)
+    local pixels, message, code = pixels_of(self, options)
     if not pixels then return nil, message, code end
     memory = self:encode(pixels)
   end
@@ -67,7 +66,7 @@ function Model:generate(options)
   for name, value in pairs(options) do
     if not NOT_GENERATION[name] then arguments[name] = value end
   end
-  local settings = generate.settings(self:generation_defaults(self.generation_config), arguments, #ids)
+  local settings = generate.settings(self:generation_defaults(), arguments, #ids, self.decoder.max_positions)
   local cache = self.decoder:cache { length = math.min(settings.max_length, self.decoder.max_positions or math.huge) }
   cache:attend(memory)
   local results = generate.run(stepper(self.decoder, cache), start, settings)
@@ -81,8 +80,8 @@ function Model:generate(options)
   return results[1]
 end
 
--- A family may let its config decide; 'options' are those of generation_config.json.
-function Model:generation_defaults(options) return options end
+-- What generation_config.json says; a family may know better.
+function Model:generation_defaults() return self.generation_config end
 
 -- model:caption(image [, options]) -> text, or nil, message, code
 -- model:caption({ image, ... } [, options]) -> list of texts
@@ -101,9 +100,7 @@ end
 -- model:trace { image= | pixel_values=, ids= } -> { ["encoder_hidden_states.0"] = tensor, ..., logits = tensor }
 -- 'ids' are the decoder's input; without them only the encoder runs.
 function Model:trace(options)
-  local message, code
-  local pixels
-  pixels, message, code = pixels_of(self, options)
+  local pixels, message, code = pixels_of(self, options)
   if not pixels then return nil, message, code end
   return family.tracing(function ()
     local memory = self:encode(pixels)

@@ -110,8 +110,9 @@ function BLIP:build(c, w)
 end
 
 -- The text model's own ids hold in generation, as BlipForConditionalGeneration has it.
-function BLIP:generation_defaults(options)
-  local c = self.decoder.config
+function BLIP:generation_defaults()
+  local c, options = self.decoder.config, {}
+  for name, value in pairs(self.generation_config) do options[name] = value end
   options.eos_token_id, options.pad_token_id = c.sep_token_id, c.pad_token_id
   return options
 end
