@@ -99,6 +99,26 @@ static void check_bombs(void) {
   free(bytes);
 }
 
+/* A progressive file whose last scan comes 'times' times. */
+static void check_scans(int times, const char *wanted) {
+  image_error error = { LUN_OK, "" };
+  image picture = { 0 };
+  uint8_t *bytes, *many;
+  size_t size, scan, length;
+  if (!CHECK(file_read("tests/fuzz/corpus/image/exif.jpg", SIZE_MAX, &bytes, &size, &error) == LUN_OK)) return;
+  for (scan = size - 2; bytes[scan] != 0xff || bytes[scan + 1] != 0xda; scan--) {}
+  length = size - 2 - scan;
+  many = malloc(scan + length * (size_t)times + 2);
+  memcpy(many, bytes, scan);
+  for (int i = 0; i < times; i++) memcpy(many + scan + length * (size_t)i, bytes + scan, length);
+  memcpy(many + scan + length * (size_t)times, "\xff\xd9", 2);
+  image_decode(many, scan + length * (size_t)times + 2, &defaults, &picture, &error);
+  CHECK(strcmp(error.text, wanted) == 0, "%d scans: '%s', wanted '%s'", times, error.text, wanted);
+  free(picture.data);
+  free(many);
+  free(bytes);
+}
+
 /* Every beginning of a file is an error or a picture. */
 static void check_beginnings(const char *path) {
   image_error error = { LUN_OK, "" };
@@ -142,6 +162,8 @@ int main(void) {
   check_folder("tests/data/exif");
   check_unknown();
   check_bombs();
+  check_scans(300, "");
+  check_scans(600, "JPEG has more than 500 scans");
   check_beginnings("tests/data/png/primary/basn3p04.png");
   check_beginnings("tests/data/png/16bit/basi6a16.png");
   check_beginnings("tests/data/jpeg/reftest/mozilla/jpg-size-9x9.jpg");
