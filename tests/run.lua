@@ -5,7 +5,8 @@
 -- N skipped"; it names what it skips in lines "skip NAME: why".  There are
 --
 --   c/NAME        tests/c/NAME.c, built into build/tests
---   FOLDER/NAME   tests/FOLDER/NAME.lua, unless the file returns something (then it is a module)
+--   FOLDER/NAME   tests/FOLDER/NAME.lua, unless the file returns something (then it is a module);
+--                 those of bench/ measure and are not run
 --   golden/...    tests/golden DIRECTORY, for each directory of fixtures
 --   fuzz/NAME     build/tests/fuzz_NAME over tests/fuzz/corpus/NAME
 --   asan/...      all of these again, built with AddressSanitizer and UBSan
@@ -52,8 +53,8 @@ local function collect(prefix, build, lua, environment)
 
   for _, name in ipairs(list "tests/c/(.+)%.c") do add("c/" .. name, build .. "/tests/" .. name) end
   for _, folder in ipairs(list "tests/(.+)") do
-    local about_source = folder == "source"     -- nothing of ours runs
-    if not (about_source and prefix ~= "") then
+    local once = folder == "source"             -- nothing compiled of ours runs
+    if folder ~= "bench" and not (once and prefix ~= "") then
       for _, name in ipairs(list("tests/" .. folder .. "/(.+)%.lua")) do
         local path = ("tests/%s/%s.lua"):format(folder, name)
         if not is_module(path) then add(folder .. "/" .. name, lua, path) end
