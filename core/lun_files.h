@@ -57,8 +57,8 @@ typedef struct lun_value {
   const char *text;      /* LUN_STR; ends with a NUL unless it is an item of a list */
   int64_t     i;         /* LUN_INT, LUN_BOOL */
   double      n;         /* LUN_NUM, and LUN_INT as well; whole numbers above INT64_MAX are LUN_NUM */
-  const void *item;      /* private: of a list */
-  int         item_type; /* private */
+  const unsigned char *item, *end;   /* private: of a list */
+  int         item_type;             /* private */
 } lun_value;
 
 const char  *lun_weights_metadata(const lun_weights *w, const char *key);                /* a string; NULL if there is none of that name */
@@ -79,8 +79,8 @@ typedef enum lun_format { LUN_SAFETENSORS, LUN_GGUF } lun_format;
 ** A file that appears under its name only when it is complete: contents gather in
 ** an unnamed file in the same folder and are put behind their header by
 ** lun_writer_close(), so tensors are added one by one and none is kept in memory.
-** Errors: LUN_EIO (cannot write, with the reason); LUN_EARG (a name twice);
-** LUN_EDTYPE (safetensors has no q8_0, gguf no u8); LUN_EMEM.
+** Errors: LUN_EIO (cannot write, with the reason; a name twice); LUN_EARG (a name
+** that is not UTF-8); LUN_EDTYPE (safetensors has no q8_0, gguf no u8); LUN_EMEM.
 */
 lun_writer  *lun_writer_open(lun_ctx *cx, lun_format format, const char *path);
 lun_status   lun_writer_text(lun_writer *out, const char *key, const char *value);

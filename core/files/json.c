@@ -203,6 +203,16 @@ static lun_status check_keys(lun_ctx *cx, const char *what, const cJSON *object)
   return lun_error(cx);
 }
 
+bool lun_is_utf8(const char *text, size_t length) {
+  const unsigned char *p = (const unsigned char *)text, *end = p + length;
+  while (p < end) {
+    int step = utf8_length(p, end);
+    if (step == 0) return false;
+    p += step;
+  }
+  return true;
+}
+
 cJSON *lun_json_parse(lun_ctx *cx, const char *what, const char *text, size_t length) {
   scan   s = { (const unsigned char *)text, (const unsigned char *)text + length, NULL };
   cJSON *json;

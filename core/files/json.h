@@ -16,6 +16,8 @@ enum { LUN_JSON_DEPTH = 64 };   /* of arrays and objects inside one another, at 
 */
 cJSON *lun_json_parse(lun_ctx *cx, const char *what, const char *text, size_t length);
 
+bool lun_is_utf8(const char *text, size_t length);   /* RFC 3629 */
+
 /* A whole number in [0, 2^53]; false if the item is anything else. */
 bool lun_json_size(const cJSON *item, uint64_t *out);
 

@@ -77,8 +77,8 @@ static lun_status read_place(reader *r, lun_weight *t, const cJSON *offsets) {
   if (begin > end || end > room)
     return lun_fail(r->cx, LUN_EIO, "%s: tensor '%.200s' lies at bytes %llu to %llu of contents of %llu bytes", r->path, t->name,
                     (unsigned long long)begin, (unsigned long long)end, (unsigned long long)room);
-  t->data = r->map->data + r->start + begin;
-  t->bytes = end - begin;
+  t->at = r->start + (size_t)begin;
+  t->bytes = (size_t)(end - begin);
   return LUN_OK;
 }
 
@@ -132,7 +132,7 @@ static lun_status read_header(reader *r, const cJSON *header) {
     lun_status status = strcmp(item->string, "__metadata__") == 0 ? read_metadata(r, item) : read_tensor(r, item);
     if (status != LUN_OK) return status;
   }
-  return lun_weights_check_places(r->cx, r->w, r->path, r->map, r->start, true);
+  return lun_weights_check_places(r->cx, r->w, r->path, r->start, true);
 }
 
 lun_status lun_read_safetensors(lun_ctx *cx, lun_weights *w, const char *path, lun_map *map) {

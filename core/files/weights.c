@@ -56,7 +56,7 @@ lun_weight *lun_weights_add(lun_ctx *cx, lun_weights *w, lun_map *map, const lun
   to = &w->weight[w->weight_count++];
   *to = *from;
   to->map = map;
-  map->refs++;
+  if (map) map->refs++;
   return to;
 }
 
@@ -80,25 +80,23 @@ bool lun_type_bytes(const lun_file_type *type, uint64_t count, uint64_t *bytes) 
 
 static int compare_places(const void *a, const void *b) {
   const lun_weight *x = a, *y = b;
-  const unsigned char *xe = x->data + x->bytes, *ye = y->data + y->bytes;
-  if (x->data != y->data) return x->data < y->data ? -1 : 1;
-  return xe < ye ? -1 : xe > ye;                 /* empty ones first */
+  if (x->at != y->at) return x->at < y->at ? -1 : 1;
+  return x->bytes < y->bytes ? -1 : x->bytes > y->bytes;      /* empty ones first */
 }
 
-lun_status lun_weights_check_places(lun_ctx *cx, lun_weights *w, const char *path, const lun_map *map, size_t start, bool dense) {
+lun_status lun_weights_check_places(lun_ctx *cx, lun_weights *w, const char *path, size_t start, bool dense) {
   size_t end = start;
   if (w->weight_count) qsort(w->weight, w->weight_count, sizeof *w->weight, compare_places);
   for (size_t i = 0; i < w->weight_count; i++) {
     const lun_weight *t = &w->weight[i];
-    size_t            at = (size_t)(t->data - map->data);
-    if (at < end)
-      return lun_fail(cx, LUN_EIO, "%s: tensor '%s' at byte %zu overlaps '%s', which ends at %zu", path, t->name, at, w->weight[i - 1].name, end);
-    if (dense && at > end)
-      return lun_fail(cx, LUN_EIO, "%s: %zu bytes at %zu before tensor '%s' belong to no tensor", path, at - end, end, t->name);
-    end = at + t->bytes;
+    if (t->at < end)
+      return lun_fail(cx, LUN_EIO, "%s: tensor '%.200s' at byte %zu overlaps '%.200s', which ends at %zu", path, t->name, t->at, w->weight[i - 1].name, end);
+    if (dense && t->at > end)
+      return lun_fail(cx, LUN_EIO, "%s: %zu bytes at %zu before tensor '%.200s' belong to no tensor", path, t->at - end, end, t->name);
+    end = t->at + t->bytes;
   }
-  if (dense && end < map->size)
-    return lun_fail(cx, LUN_EIO, "%s: %zu bytes at %zu after the last tensor belong to no tensor", path, map->size - end, end);
+  if (dense && end < w->map->size)
+    return lun_fail(cx, LUN_EIO, "%s: %zu bytes at %zu after the last tensor belong to no tensor", path, w->map->size - end, end);
   return LUN_OK;
 }
 
@@ -110,15 +108,15 @@ static int compare_keys(const void *a, const void *b) {
   return strcmp(((const lun_entry *)a)->key, ((const lun_entry *)b)->key);
 }
 
-static lun_status sort_names(lun_ctx *cx, lun_weights *w, const char *path) {
+lun_status lun_weights_sort(lun_ctx *cx, lun_weights *w, const char *path) {
   if (w->weight_count) qsort(w->weight, w->weight_count, sizeof *w->weight, compare_names);
   if (w->entry_count) qsort(w->entry, w->entry_count, sizeof *w->entry, compare_keys);
   for (size_t i = 1; i < w->weight_count; i++)
     if (compare_names(&w->weight[i - 1], &w->weight[i]) == 0)
-      return lun_fail(cx, LUN_EIO, "%s: tensor '%s' occurs twice", path, w->weight[i].name);
+      return lun_fail(cx, LUN_EIO, "%s: tensor '%.200s' occurs twice", path, w->weight[i].name);
   for (size_t i = 1; i < w->entry_count; i++)
     if (compare_keys(&w->entry[i - 1], &w->entry[i]) == 0)
-      return lun_fail(cx, LUN_EIO, "%s: metadata '%s' occurs twice", path, w->entry[i].key);
+      return lun_fail(cx, LUN_EIO, "%s: metadata '%.200s' occurs twice", path, w->entry[i].key);
   return LUN_OK;
 }
 
@@ -143,7 +141,9 @@ lun_weights *lun_weights_from_map(lun_ctx *cx, const char *path, lun_map *map) {
     return NULL;
   }
   memset(w, 0, sizeof *w);
-  if (read_map(cx, w, path, map) == LUN_OK && sort_names(cx, w, path) == LUN_OK) return w;
+  w->map = map;
+  map->refs++;
+  if (read_map(cx, w, path, map) == LUN_OK && lun_weights_sort(cx, w, path) == LUN_OK) return w;
   lun_weights_free(w);
   return NULL;
 }
@@ -161,6 +161,7 @@ lun_weights *lun_weights_open(lun_ctx *cx, const char *path) {
 
 void lun_weights_free(lun_weights *w) {
   if (!w) return;
+  lun_map_drop(w->map);
   for (size_t i = 0; i < w->weight_count; i++) lun_map_drop(w->weight[i].map);
   while (w->text) {
     struct lun_text *next = w->text->next;
@@ -202,23 +203,24 @@ const char *lun_weights_about(const lun_weights *w, int64_t i, lun_dtype *dtype,
 
 static void release_map(void *owner) { lun_map_drop(owner); }
 
-/* Bytes that an element, or a block of q8_0 (which begins with an f16), must be aligned to. */
-static size_t alignment_of(lun_dtype dtype) { return dtype == LUN_Q8_0 ? 2 : lun_dtype_bytes(dtype, 1); }
+size_t lun_dtype_alignment(lun_dtype dtype) { return dtype == LUN_Q8_0 ? 2 : lun_dtype_bytes(dtype, 1); }
 
 lun_tensor *lun_weights_get(lun_ctx *cx, lun_weights *w, int64_t i) {
-  const lun_weight *t = weight_at(w, i);
-  lun_tensor       *x;
+  const lun_weight    *t = weight_at(w, i);
+  const unsigned char *data;
+  lun_tensor          *x;
   if (lun_error(cx) != LUN_OK) return NULL;
   if (!t) lun_fail(cx, LUN_EARG, "weight %lld of %lld", (long long)i, (long long)w->weight_count);
-  else if (t->dtype == LUN_NDTYPES) lun_fail(cx, LUN_EDTYPE, "tensor '%s' has type %s, not supported yet", t->name, t->type);
-  else if (t->rank > LUN_MAXRANK) lun_fail(cx, LUN_ESHAPE, "tensor '%s' has %d dimensions, at most %d are supported", t->name, t->rank, LUN_MAXRANK);
+  else if (t->dtype == LUN_NDTYPES) lun_fail(cx, LUN_EDTYPE, "tensor '%.200s' has type %.60s, not supported yet", t->name, t->type);
+  else if (t->rank > LUN_MAXRANK) lun_fail(cx, LUN_ESHAPE, "tensor '%.200s' has %d dimensions, at most %d are supported", t->name, t->rank, LUN_MAXRANK);
   if (lun_error(cx) != LUN_OK) return NULL;
-  if ((uintptr_t)t->data % alignment_of(t->dtype) != 0) {
-    x = lun_from_host(cx, t->dtype, t->rank, t->dim, t->data);
+  data = t->map->data + t->at;
+  if ((uintptr_t)data % lun_dtype_alignment(t->dtype) != 0) {
+    x = lun_from_host(cx, t->dtype, t->rank, t->dim, data);
     if (x) x->constant = true;
     return x;
   }
-  x = lun_from_memory(cx, t->dtype, t->rank, t->dim, t->data, release_map, t->map);
+  x = lun_from_memory(cx, t->dtype, t->rank, t->dim, data, release_map, t->map);
   if (x) t->map->refs++;
   return x;
 }

@@ -20,14 +20,13 @@ typedef struct lun_file_type {
 } lun_file_type;
 
 typedef struct lun_weight {
-  const char          *name;
-  const char          *type;     /* the file's word */
-  lun_dtype            dtype;    /* LUN_NDTYPES: not one of the core's */
-  int                  rank;     /* may exceed LUN_MAXRANK; then dim holds the first */
-  int64_t              dim[LUN_MAXRANK];
-  lun_map             *map;
-  const unsigned char *data;     /* inside the map */
-  size_t               bytes;
+  const char *name;
+  const char *type;              /* the file's word */
+  lun_dtype   dtype;             /* LUN_NDTYPES: not one of the core's */
+  int         rank;              /* may exceed LUN_MAXRANK; then dim holds the first */
+  int64_t     dim[LUN_MAXRANK];
+  lun_map    *map;               /* NULL in a writer */
+  size_t      at, bytes;         /* place of the contents in the file */
 } lun_weight;
 
 typedef struct lun_entry {       /* of metadata */
@@ -38,6 +37,7 @@ typedef struct lun_entry {       /* of metadata */
 struct lun_text;                 /* a chunk of kept text */
 
 struct lun_weights {
+  lun_map         *map;          /* lists of metadata lie in it; NULL in a writer */
   lun_weight      *weight;
   size_t           weight_count, weight_room;
   lun_entry       *entry;
@@ -47,16 +47,22 @@ struct lun_weights {
 
 /* All of these return NULL or a status after an error in cx. */
 const char *lun_weights_keep(lun_ctx *cx, lun_weights *w, const char *text, size_t length);   /* a copy with a NUL, as long as w lives */
-lun_weight *lun_weights_add(lun_ctx *cx, lun_weights *w, lun_map *map, const lun_weight *from);  /* takes a reference to the map; 'name' must live as long as w */
+lun_weight *lun_weights_add(lun_ctx *cx, lun_weights *w, lun_map *map, const lun_weight *from);  /* takes a reference to the map, if any; 'name' must live as long as w */
 lun_status  lun_weights_add_value(lun_ctx *cx, lun_weights *w, const char *key, const lun_value *value);
 lun_weights *lun_weights_from_map(lun_ctx *cx, const char *path, lun_map *map);   /* one file, sorted and checked */
+
+/* Both in byte order of their names; an error if one occurs twice. */
+lun_status lun_weights_sort(lun_ctx *cx, lun_weights *w, const char *path);
+
+/* Bytes that an element, or a block of q8_0 (which begins with an f16), must be aligned to. */
+size_t lun_dtype_alignment(lun_dtype dtype);
 
 /*
 ** lun_weights_check_places - every tensor of w, all of one file, lies apart from
 ** the others; with 'dense', from 'start' to the end of the file without a gap.
 ** Leaves them in order of place.
 */
-lun_status lun_weights_check_places(lun_ctx *cx, lun_weights *w, const char *path, const lun_map *map, size_t start, bool dense);
+lun_status lun_weights_check_places(lun_ctx *cx, lun_weights *w, const char *path, size_t start, bool dense);
 
 /* Bytes of 'count' elements of a type; false if they do not fill blocks or do not fit 64 bits. */
 bool lun_type_bytes(const lun_file_type *type, uint64_t count, uint64_t *bytes);
