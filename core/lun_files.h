@@ -50,7 +50,7 @@ lun_tensor  *lun_weights_get(lun_ctx *cx, lun_weights *w, int64_t i);
 /* ---- metadata ---------------------------------------------------------- */
 
 /* A value beside the tensors.  Those of safetensors are all strings. */
-typedef struct lun_value {
+typedef struct lun_meta {
   lun_type    type;      /* LUN_STR, LUN_INT, LUN_NUM, LUN_BOOL, or LUN_STRS, LUN_INTS, LUN_NUMS, LUN_OBJECT: lists (of strings, whole
                             numbers and booleans, numbers, lists) */
   size_t      length;    /* bytes of a string, items of a list */
@@ -59,15 +59,15 @@ typedef struct lun_value {
   double      n;         /* LUN_NUM, and LUN_INT as well; whole numbers above INT64_MAX are LUN_NUM */
   const unsigned char *item, *end;   /* private: of a list */
   int         item_type;             /* private */
-} lun_value;
+} lun_meta;
 
 const char  *lun_weights_metadata(const lun_weights *w, const char *key);                /* a string; NULL if there is none of that name */
-bool         lun_weights_value(const lun_weights *w, const char *key, lun_value *out);   /* of any type; false if there is none */
-int64_t      lun_weights_value_count(const lun_weights *w);
-const char  *lun_weights_value_name(const lun_weights *w, int64_t i);                    /* in byte order; NULL past the end */
+bool         lun_weights_meta(const lun_weights *w, const char *key, lun_meta *out);      /* of any type; false if there is none */
+int64_t      lun_weights_meta_count(const lun_weights *w);
+const char  *lun_weights_meta_name(const lun_weights *w, int64_t i);                     /* in byte order; NULL past the end */
 
 /* The items of a list one after another: true and the next one in *out until the end. */
-bool         lun_value_next(lun_value *list, lun_value *out);
+bool         lun_meta_next(lun_meta *list, lun_meta *out);
 
 /* ---- writing ----------------------------------------------------------- */
 

@@ -92,10 +92,10 @@ static const char *read_name(reader *r, const char *what, uint64_t i) {
 static lun_status read_entry(reader *r, uint64_t i) {
   const char *key = read_name(r, "value", i), *wrong;
   uint64_t    type;
-  lun_value   v;
+  lun_meta   v;
   if (!key) return lun_error(r->cx);
   if (!lun_gguf_number(&r->p, r->end, 4, &type)) return cut_short(r, "value", i);
-  wrong = lun_gguf_value(&r->p, r->end, type, &v);
+  wrong = lun_gguf_meta(&r->p, r->end, type, &v);
   if (wrong) return lun_fail(r->cx, LUN_EIO, "%s: metadata '%.200s': %s", r->path, key, wrong);
   if (strcmp(key, "general.alignment") == 0) {
     if (v.type != LUN_INT || v.i < 1 || v.i > 1 << 20 || (v.i & (v.i - 1)) != 0)
@@ -103,7 +103,7 @@ static lun_status read_entry(reader *r, uint64_t i) {
     r->alignment = (size_t)v.i;
   }
   if (v.type == LUN_STR) v.text = lun_weights_keep(r->cx, r->w, v.text, v.length);
-  return v.type == LUN_STR && !v.text ? lun_error(r->cx) : lun_weights_add_value(r->cx, r->w, key, &v);
+  return v.type == LUN_STR && !v.text ? lun_error(r->cx) : lun_weights_add_meta(r->cx, r->w, key, &v);
 }
 
 /* Reads dimensions, which lie innermost first; gives the elements of a row and of all. */

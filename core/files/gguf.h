@@ -16,6 +16,6 @@ enum {                             /* types of values, as the file numbers them 
 bool lun_gguf_number(const unsigned char **p, const unsigned char *end, int size, uint64_t *out);
 
 /* A value of 'type' at *p, which moves behind it; all of a list is checked.  Returns what is wrong, NULL if nothing. */
-const char *lun_gguf_value(const unsigned char **p, const unsigned char *end, uint64_t type, lun_value *out);
+const char *lun_gguf_meta(const unsigned char **p, const unsigned char *end, uint64_t type, lun_meta *out);
 
 #endif

@@ -114,13 +114,13 @@ static lun_status read_metadata(reader *r, const cJSON *object) {
   const cJSON *item;
   if (!cJSON_IsObject(object)) return lun_fail(r->cx, LUN_EIO, "%s: __metadata__ is not an object", r->path);
   cJSON_ArrayForEach(item, object) {
-    lun_value   v = { .type = LUN_STR };
+    lun_meta   v = { .type = LUN_STR };
     const char *key;
     if (!cJSON_IsString(item)) return lun_fail(r->cx, LUN_EIO, "%s: metadata '%.200s' is not a string", r->path, item->string);
     v.length = strlen(item->valuestring);
     key = lun_weights_keep(r->cx, r->w, item->string, strlen(item->string));
     v.text = lun_weights_keep(r->cx, r->w, item->valuestring, v.length);
-    if (!key || !v.text || lun_weights_add_value(r->cx, r->w, key, &v) != LUN_OK) break;
+    if (!key || !v.text || lun_weights_add_meta(r->cx, r->w, key, &v) != LUN_OK) break;
   }
   return lun_error(r->cx);
 }

@@ -17,7 +17,7 @@ static void put_string(lun_head *h, const char *text) {
   lun_head_text(h, "\"");
 }
 
-static void put_value(lun_head *h, const lun_value *v) {
+static void put_value(lun_head *h, const lun_meta *v) {
   char digits[32];
   snprintf(digits, sizeof digits, "%" PRId64, v->i);
   put_string(h, v->type == LUN_STR ? v->text : digits);

@@ -70,7 +70,7 @@ static lun_status take_shard(lun_ctx *cx, lun_weights *w, const char *path, cons
     const char *key = lun_weights_keep(cx, w, e.key, strlen(e.key));
     if (e.value.type != LUN_STR) continue;
     e.value.text = lun_weights_keep(cx, w, e.value.text, e.value.length);
-    if (key && e.value.text) lun_weights_add_value(cx, w, key, &e.value);
+    if (key && e.value.text) lun_weights_add_meta(cx, w, key, &e.value);
   }
   lun_weights_free(shard);
   lun_free(from);

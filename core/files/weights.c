@@ -60,7 +60,7 @@ lun_weight *lun_weights_add(lun_ctx *cx, lun_weights *w, lun_map *map, const lun
   return to;
 }
 
-lun_status lun_weights_add_value(lun_ctx *cx, lun_weights *w, const char *key, const lun_value *value) {
+lun_status lun_weights_add_meta(lun_ctx *cx, lun_weights *w, const char *key, const lun_meta *value) {
   void *array = w->entry;
   bool  ok = grow(cx, &array, w->entry_count, &w->entry_room, sizeof *w->entry);
   w->entry = array;
@@ -227,7 +227,7 @@ lun_tensor *lun_weights_get(lun_ctx *cx, lun_weights *w, int64_t i) {
 
 /* ---- metadata ---------------------------------------------------------- */
 
-bool lun_weights_value(const lun_weights *w, const char *key, lun_value *out) {
+bool lun_weights_meta(const lun_weights *w, const char *key, lun_meta *out) {
   lun_entry        want = { .key = key };
   const lun_entry *e = w->entry_count ? bsearch(&want, w->entry, w->entry_count, sizeof want, compare_keys) : NULL;
   if (e) *out = e->value;
@@ -235,12 +235,12 @@ bool lun_weights_value(const lun_weights *w, const char *key, lun_value *out) {
 }
 
 const char *lun_weights_metadata(const lun_weights *w, const char *key) {
-  lun_value v;
-  return lun_weights_value(w, key, &v) && v.type == LUN_STR ? v.text : NULL;
+  lun_meta v;
+  return lun_weights_meta(w, key, &v) && v.type == LUN_STR ? v.text : NULL;
 }
 
-int64_t lun_weights_value_count(const lun_weights *w) { return (int64_t)w->entry_count; }
+int64_t lun_weights_meta_count(const lun_weights *w) { return (int64_t)w->entry_count; }
 
-const char *lun_weights_value_name(const lun_weights *w, int64_t i) {
+const char *lun_weights_meta_name(const lun_weights *w, int64_t i) {
   return i >= 0 && (uint64_t)i < w->entry_count ? w->entry[i].key : NULL;
 }

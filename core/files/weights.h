@@ -31,7 +31,7 @@ typedef struct lun_weight {
 
 typedef struct lun_entry {       /* of metadata */
   const char *key;
-  lun_value   value;
+  lun_meta   value;
 } lun_entry;
 
 struct lun_text;                 /* a chunk of kept text */
@@ -48,7 +48,7 @@ struct lun_weights {
 /* All of these return NULL or a status after an error in cx. */
 const char *lun_weights_keep(lun_ctx *cx, lun_weights *w, const char *text, size_t length);   /* a copy with a NUL, as long as w lives */
 lun_weight *lun_weights_add(lun_ctx *cx, lun_weights *w, lun_map *map, const lun_weight *from);  /* takes a reference to the map, if any; 'name' must live as long as w */
-lun_status  lun_weights_add_value(lun_ctx *cx, lun_weights *w, const char *key, const lun_value *value);
+lun_status  lun_weights_add_meta(lun_ctx *cx, lun_weights *w, const char *key, const lun_meta *value);
 lun_weights *lun_weights_from_map(lun_ctx *cx, const char *path, lun_map *map);   /* one file, sorted and checked */
 
 /* Both in byte order of their names; an error if one occurs twice. */

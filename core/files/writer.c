@@ -149,23 +149,23 @@ static const char *keep_name(lun_writer *out, const char *name) {
   return NULL;
 }
 
-static lun_status add_value(lun_writer *out, const char *key, lun_value v) {
+static lun_status add_value(lun_writer *out, const char *key, lun_meta v) {
   if (lun_error(out->cx) == LUN_OK) {
     key = keep_name(out, key);
     if (key && v.type == LUN_STR) v.text = keep_name(out, v.text);
-    if (lun_error(out->cx) == LUN_OK) lun_weights_add_value(out->cx, out->w, key, &v);
+    if (lun_error(out->cx) == LUN_OK) lun_weights_add_meta(out->cx, out->w, key, &v);
   }
   if (out->status == LUN_OK) out->status = lun_error(out->cx);
   return lun_error(out->cx);
 }
 
 lun_status lun_writer_text(lun_writer *out, const char *key, const char *value) {
-  return add_value(out, key, (lun_value){ .type = LUN_STR, .text = value, .length = strlen(value) });
+  return add_value(out, key, (lun_meta){ .type = LUN_STR, .text = value, .length = strlen(value) });
 }
 
 lun_status lun_writer_int(lun_writer *out, const char *key, int64_t value) {
   if (value < 0 || value > UINT32_MAX) lun_fail(out->cx, LUN_EARG, "%s: metadata '%.200s' is %lld, wanted 0 to 4294967295", out->path, key, (long long)value);
-  return add_value(out, key, (lun_value){ .type = LUN_INT, .i = value });
+  return add_value(out, key, (lun_meta){ .type = LUN_INT, .i = value });
 }
 
 static void add_tensor(lun_writer *out, const char *name, lun_tensor *x) {

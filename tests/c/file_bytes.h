@@ -14,7 +14,7 @@ typedef struct bytes {
   size_t        size;
 } bytes;
 
-static char test_folder[64];
+static char test_folder[256];
 
 static inline void put(bytes *b, const void *data, size_t size) {
   memcpy(b->data + b->size, data, size);
@@ -27,10 +27,11 @@ static inline void put_number(bytes *b, uint64_t v, int size) {
 
 /* The path of a file in the test's folder, which is made when first asked for; the same one for the same name. */
 static inline const char *in_folder(const char *name) {
-  static char path[32][96];
+  static char path[32][320];
   int         i = 0;
   if (!test_folder[0]) {
-    strcpy(test_folder, "/tmp/lunette-test-XXXXXX");
+    const char *temporary = getenv("TMPDIR");
+    snprintf(test_folder, sizeof test_folder, "%s/lunette-test-XXXXXX", temporary ? temporary : "/tmp");
     CHECK(mkdtemp(test_folder) != NULL);
   }
   while (path[i][0] && strcmp(path[i] + strlen(test_folder) + 1, name) != 0) i++;
@@ -39,8 +40,8 @@ static inline const char *in_folder(const char *name) {
 }
 
 static inline void remove_folder(void) {
-  char command[96];
-  snprintf(command, sizeof command, "rm -r %s", test_folder);
+  char command[320];
+  snprintf(command, sizeof command, "rm -r '%s'", test_folder);
   if (test_folder[0]) CHECK(system(command) == 0);
 }
 

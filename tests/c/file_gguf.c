@@ -1,7 +1,7 @@
 /* file_gguf.c - reading GGUF: good files, broken ones, every kind of metadata, no memory. */
 #define _GNU_SOURCE    /* mkdtemp */
 #include "file_bytes.h"
-#include "gguf.h"
+#include "files/gguf.h"
 
 static lun_ctx *cx;
 static bytes    b;
@@ -149,27 +149,27 @@ static void test_values(void) {
     { "bool", LUN_BOOL, 1, 0 },
   };
   lun_weights *w;
-  lun_value    v, item, inner;
+  lun_meta    v, item, inner;
   many_values();
   w = lun_weights_open(cx, save());
   if (!CHECK(w != NULL, "%s", lun_message(cx))) return;
-  CHECK(lun_weights_value_count(w) == 17 && strcmp(lun_weights_value_name(w, 0), "bool") == 0 && !lun_weights_value_name(w, 17));
+  CHECK(lun_weights_meta_count(w) == 17 && strcmp(lun_weights_meta_name(w, 0), "bool") == 0 && !lun_weights_meta_name(w, 17));
   for (size_t i = 0; i < sizeof want / sizeof *want; i++)
-    CHECK(lun_weights_value(w, want[i].key, &v) && v.type == want[i].type && v.i == want[i].i && v.n == want[i].n && v.length == 1,
+    CHECK(lun_weights_meta(w, want[i].key, &v) && v.type == want[i].type && v.i == want[i].i && v.n == want[i].n && v.length == 1,
           "%s: type %d, %lld, %g", want[i].key, v.type, (long long)v.i, v.n);
-  CHECK(strcmp(lun_weights_metadata(w, "text"), "caf\xc3\xa9") == 0 && !lun_weights_metadata(w, "u8") && !lun_weights_value(w, "none", &v));
+  CHECK(strcmp(lun_weights_metadata(w, "text"), "caf\xc3\xa9") == 0 && !lun_weights_metadata(w, "u8") && !lun_weights_meta(w, "none", &v));
 
-  CHECK(lun_weights_value(w, "words", &v) && v.type == LUN_STRS && v.length == 3);
-  CHECK(lun_value_next(&v, &item) && item.type == LUN_STR && item.length == 1 && item.text[0] == 'a');
-  CHECK(lun_value_next(&v, &item) && item.length == 0);
-  CHECK(lun_value_next(&v, &item) && item.length == 2 && memcmp(item.text, "bc", 2) == 0);
-  CHECK(!lun_value_next(&v, &item) && !lun_value_next(&v, &item));
-  CHECK(lun_weights_value(w, "ints", &v) && v.type == LUN_INTS && lun_value_next(&v, &item) && item.i == 7 && lun_value_next(&v, &item) && item.i == -2);
-  CHECK(lun_weights_value(w, "floats", &v) && v.type == LUN_NUMS && lun_value_next(&v, &item) && item.n == 0.5 && lun_value_next(&v, &item) && item.n == 2);
-  CHECK(lun_weights_value(w, "lists", &v) && v.type == LUN_OBJECT && v.length == 2);
-  CHECK(lun_value_next(&v, &item) && item.type == LUN_INTS && lun_value_next(&item, &inner) && inner.i == 1 && lun_value_next(&item, &inner) && inner.i == 0);
-  CHECK(lun_value_next(&v, &item) && item.type == LUN_STRS && lun_value_next(&item, &inner) && inner.text[0] == 'x' && !lun_value_next(&item, &inner));
-  CHECK(lun_weights_value(w, "text", &v) && !lun_value_next(&v, &item), "a string is no list");
+  CHECK(lun_weights_meta(w, "words", &v) && v.type == LUN_STRS && v.length == 3);
+  CHECK(lun_meta_next(&v, &item) && item.type == LUN_STR && item.length == 1 && item.text[0] == 'a');
+  CHECK(lun_meta_next(&v, &item) && item.length == 0);
+  CHECK(lun_meta_next(&v, &item) && item.length == 2 && memcmp(item.text, "bc", 2) == 0);
+  CHECK(!lun_meta_next(&v, &item) && !lun_meta_next(&v, &item));
+  CHECK(lun_weights_meta(w, "ints", &v) && v.type == LUN_INTS && lun_meta_next(&v, &item) && item.i == 7 && lun_meta_next(&v, &item) && item.i == -2);
+  CHECK(lun_weights_meta(w, "floats", &v) && v.type == LUN_NUMS && lun_meta_next(&v, &item) && item.n == 0.5 && lun_meta_next(&v, &item) && item.n == 2);
+  CHECK(lun_weights_meta(w, "lists", &v) && v.type == LUN_OBJECT && v.length == 2);
+  CHECK(lun_meta_next(&v, &item) && item.type == LUN_INTS && lun_meta_next(&item, &inner) && inner.i == 1 && lun_meta_next(&item, &inner) && inner.i == 0);
+  CHECK(lun_meta_next(&v, &item) && item.type == LUN_STRS && lun_meta_next(&item, &inner) && inner.text[0] == 'x' && !lun_meta_next(&item, &inner));
+  CHECK(lun_weights_meta(w, "text", &v) && !lun_meta_next(&v, &item), "a string is no list");
   lun_weights_free(w);
 }
 

@@ -53,7 +53,7 @@ static void test_types(void) {
     CHECK(lun_weights_name(w, 12) == NULL && lun_weights_name(w, -1) == NULL);
     CHECK(strcmp(lun_weights_metadata(w, "b"), "caf\xc3\xa9") == 0);
     CHECK(strcmp(lun_weights_metadata(w, "format"), "pt") == 0);
-    CHECK(lun_weights_metadata(w, "a") == NULL && lun_weights_value_count(w) == 2);
+    CHECK(lun_weights_metadata(w, "a") == NULL && lun_weights_meta_count(w) == 2);
     CHECK(lun_weights_find(w, "d") == -1 && lun_weights_find(w, "") == -1 && lun_weights_find(w, "zz") == -1);
     for (size_t i = 0; i < sizeof want / sizeof *want; i++) {
       lun_tensor          *t = lun_weights_get(cx, w, lun_weights_find(w, want[i].name));

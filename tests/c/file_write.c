@@ -50,11 +50,11 @@ static lun_status write_all(lun_format format, const char *path) {
 
 static void check_all(lun_format format, const char *path) {
   lun_weights *w = lun_weights_open(cx, path);
-  lun_value    v;
+  lun_meta    v;
   if (!CHECK(w != NULL, "%s", lun_message(cx))) return;
   CHECK(lun_weights_count(w) == COUNT - 1);
   CHECK(strcmp(lun_weights_metadata(w, "general.architecture"), "vit \"x\" \xc3\xa9") == 0);
-  CHECK(lun_weights_value(w, "general.file_type", &v) && (format == LUN_GGUF ? v.type == LUN_INT && v.i == 7 : v.type == LUN_STR && strcmp(v.text, "7") == 0));
+  CHECK(lun_weights_meta(w, "general.file_type", &v) && (format == LUN_GGUF ? v.type == LUN_INT && v.i == 7 : v.type == LUN_STR && strcmp(v.text, "7") == 0));
   for (int i = 0; i < COUNT; i++) {
     size_t      mark = lun_scope_open(cx);
     lun_tensor *a = make(i), *b;

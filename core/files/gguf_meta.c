@@ -1,7 +1,7 @@
 /*
-** gguf_value.c - values of GGUF metadata, read where they lie in the file.
+** gguf_meta.c - values of GGUF metadata, read where they lie in the file.
 **
-** A list is kept as the place of its items and walked by lun_value_next(): a
+** A list is kept as the place of its items and walked by lun_meta_next(): a
 ** vocabulary of 150 000 words costs nothing until somebody asks.
 */
 #include <string.h>
@@ -34,13 +34,13 @@ static lun_type list_of(uint64_t type) {
   }
 }
 
-static void set_integer(lun_value *out, int64_t v) {
+static void set_integer(lun_meta *out, int64_t v) {
   out->type = LUN_INT;
   out->i = v;
   out->n = (double)v;
 }
 
-static void set_scalar(lun_value *out, uint64_t type, uint64_t bits) {
+static void set_scalar(lun_meta *out, uint64_t type, uint64_t bits) {
   float    f;
   double   d;
   uint32_t word = (uint32_t)bits;
@@ -73,7 +73,7 @@ static void set_scalar(lun_value *out, uint64_t type, uint64_t bits) {
   }
 }
 
-static const char *read_text(const unsigned char **p, const unsigned char *end, lun_value *out) {
+static const char *read_text(const unsigned char **p, const unsigned char *end, lun_meta *out) {
   uint64_t length;
   if (!lun_gguf_number(p, end, 8, &length) || length > (uint64_t)(end - *p)) return "a string reaches beyond the end of the file";
   if (length > LARGEST_TEXT) return "a string of more than 64 MiB";
@@ -84,9 +84,9 @@ static const char *read_text(const unsigned char **p, const unsigned char *end, 
   return NULL;
 }
 
-static const char *read_value(const unsigned char **p, const unsigned char *end, uint64_t type, int depth, lun_value *out);
+static const char *read_value(const unsigned char **p, const unsigned char *end, uint64_t type, int depth, lun_meta *out);
 
-static const char *read_list(const unsigned char **p, const unsigned char *end, int depth, lun_value *out) {
+static const char *read_list(const unsigned char **p, const unsigned char *end, int depth, lun_meta *out) {
   uint64_t    type, count;
   const char *wrong = NULL;
   int         size;
@@ -95,18 +95,18 @@ static const char *read_list(const unsigned char **p, const unsigned char *end, 
   size = size_of(type);
   if (size < 0) return "a list of an unknown type";
   if (count > (uint64_t)(end - *p) / (size ? (uint64_t)size : 8)) return "a list reaches beyond the end of the file";   /* a string or list has 8 bytes at least */
-  *out = (lun_value){ .type = list_of(type), .length = (size_t)count, .item = *p, .end = end, .item_type = (int)type };
+  *out = (lun_meta){ .type = list_of(type), .length = (size_t)count, .item = *p, .end = end, .item_type = (int)type };
   if (size) *p += (size_t)size * (size_t)count;
   for (uint64_t i = 0; !size && !wrong && i < count; i++) {
-    lun_value item;
+    lun_meta item;
     wrong = read_value(p, end, type, depth + 1, &item);
   }
   return wrong;
 }
 
-static const char *read_value(const unsigned char **p, const unsigned char *end, uint64_t type, int depth, lun_value *out) {
+static const char *read_value(const unsigned char **p, const unsigned char *end, uint64_t type, int depth, lun_meta *out) {
   uint64_t bits;
-  *out = (lun_value){ .type = LUN_END };
+  *out = (lun_meta){ .type = LUN_END };
   if (type == LUN_GGUF_STRING) return read_text(p, end, out);
   if (type == LUN_GGUF_ARRAY) return read_list(p, end, depth, out);
   if (size_of(type) < 0) return "an unknown type";
@@ -115,11 +115,11 @@ static const char *read_value(const unsigned char **p, const unsigned char *end,
   return NULL;
 }
 
-const char *lun_gguf_value(const unsigned char **p, const unsigned char *end, uint64_t type, lun_value *out) {
+const char *lun_gguf_meta(const unsigned char **p, const unsigned char *end, uint64_t type, lun_meta *out) {
   return read_value(p, end, type, 0, out);
 }
 
-bool lun_value_next(lun_value *list, lun_value *out) {
+bool lun_meta_next(lun_meta *list, lun_meta *out) {
   if (!list->item || list->length == 0) return false;
   list->length--;
   return read_value(&list->item, list->end, (uint64_t)list->item_type, 0, out) == NULL;
