@@ -173,22 +173,26 @@ static lun_status return_object(lun_ctx *cx, lun_result *out, lun_status st, str
 }
 
 static lun_status load(lun_ctx *cx, void *self, const lun_args *in, lun_result *out) {
-  struct tokenizer *t;
+  struct tokenizer *t = NULL;
   struct text_error err = {0};
   size_t len = 0;
+  lun_status st;
   const char *path = host->arg_str(in, "path", &len);
   (void)self;
   if (memchr(path, '\0', len) != NULL) return host->fail(cx, LUN_EARG, "path: a NUL at byte %zu of %zu", strlen(path), len);
-  return return_object(cx, out, tokenizer_load(path, &t, &err), t, &err);
+  st = tokenizer_load(path, &t, &err);
+  return return_object(cx, out, st, t, &err);
 }
 
 static lun_status parse(lun_ctx *cx, void *self, const lun_args *in, lun_result *out) {
-  struct tokenizer *t;
+  struct tokenizer *t = NULL;
   struct text_error err = {0};
   size_t len = 0;
+  lun_status st;
   const char *json = host->arg_str(in, "json", &len);
   (void)self;
-  return return_object(cx, out, tokenizer_parse(json, len, &t, &err), t, &err);
+  st = tokenizer_parse(json, len, &t, &err);
+  return return_object(cx, out, st, t, &err);
 }
 
 static const lun_func functions[] = {
