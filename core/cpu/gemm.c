@@ -1,0 +1,86 @@
+/*
+** gemm.c - the product of matrices: cut into blocks of rows and panels of columns,
+** which threads take as units.
+**
+** A panel of the right operand is read from the second-level cache by tiles of up
+** to 14 rows; the rows of a block stay there beside it while panel follows panel.
+** K is never cut: sums stay in registers from the first term to the last.
+*/
+#include <string.h>
+#include "gemm.h"
+#include "share.h"
+
+enum {
+  BLOCK_BYTES = 512 << 10,     /* rows of a block: half of a second-level cache of 1 MiB */
+  MAX_TILE_ROWS = 16,
+};
+
+typedef struct plan {
+  gemm           g;
+  const cpu_isa *isa;
+  int64_t        blocks, block_rows, panels;
+  bool           in_place;     /* panels are read as they are packed */
+} plan;
+
+/* Panel p of right[b]: packed as F32 or read by few rows, where it lies; otherwise written to 'own'. */
+static const void *panel_at(const plan *s, int64_t b, int64_t p, float *own) {
+  const gemm *g = &s->g;
+  if (!g->pack) {
+    int64_t offset = g->right_offset ? g->right_offset[b] : 0;
+    pack_panel(g->dtype, (const char *)g->right + lun_dtype_bytes(g->dtype, offset), g->transposed, g->n, g->k, p, own);
+    return own;
+  }
+  const char *panel = g->pack->data + (size_t)p * g->pack->panel_bytes;
+  if (s->in_place) return panel;
+  s->isa->widen(g->pack->kind, panel, g->k, own);
+  return own;
+}
+
+static void run_unit(const plan *s, int64_t b, int64_t block, int64_t p, float *own) {
+  const gemm *g = &s->g;
+  panel_kind  kind = g->pack && s->in_place ? g->pack->kind : PANEL_F32;
+  const void *panel = panel_at(s, b, p, own);
+  int64_t     first = block * s->block_rows, rows = g->m - first < s->block_rows ? g->m - first : s->block_rows;
+  int         columns = g->n - p * PANEL < PANEL ? (int)(g->n - p * PANEL) : PANEL;
+  int64_t     most = kind == PANEL_F32 ? s->isa->tile_rows : s->isa->few_rows;
+  int64_t     tiles = (rows + most - 1) / most, step = (rows + tiles - 1) / tiles;    /* tiles of nearly one height */
+  const float *a = g->a + (g->a_offset ? g->a_offset[b] : 0) + first * g->k;
+  const float *bias = g->bias ? g->bias + p * PANEL : NULL;
+  float       *c = g->c + (b * g->m + first) * g->n + p * PANEL;
+  float        edge[MAX_TILE_ROWS * PANEL], edge_bias[PANEL] = { 0 };
+  if (columns < PANEL && bias) bias = memcpy(edge_bias, bias, (size_t)columns * sizeof *bias);
+  for (int64_t r = 0; r < rows; r += step) {
+    int    height = (int)(rows - r < step ? rows - r : step);
+    float *to = c + r * g->n;
+    if (columns == PANEL) {
+      s->isa->tile(kind, height, a + r * g->k, g->k, panel, g->k, bias, to, g->n);
+    } else {
+      s->isa->tile(kind, height, a + r * g->k, g->k, panel, g->k, bias, edge, PANEL);
+      for (int i = 0; i < height; i++) memcpy(to + i * g->n, edge + i * PANEL, (size_t)columns * sizeof *to);
+    }
+    if (g->activation)
+      for (int i = 0; i < height; i++) g->activation(to + i * g->n, to + i * g->n, columns);
+  }
+}
+
+static void run_units(const void *arg, int64_t begin, int64_t end, void *own) {
+  const plan *s = arg;
+  for (int64_t u = begin; u < end; u++)
+    run_unit(s, u / s->panels / s->blocks, u / s->panels % s->blocks, u % s->panels, own);
+}
+
+lun_status gemm_run(lun_ctx *cx, const gemm *g) {
+  plan    s = { .g = *g, .isa = isa_now() };
+  int64_t most, units;
+  size_t  bytes = 0;
+  if (g->batch == 0 || g->m == 0 || g->n == 0) return LUN_OK;
+  most = BLOCK_BYTES / 4 / (g->k > 0 ? g->k : 1);
+  most = most < 4 * s.isa->tile_rows ? 4 * s.isa->tile_rows : most > 1024 ? 1024 : most;
+  s.blocks = (g->m + most - 1) / most;
+  s.block_rows = (g->m + s.blocks - 1) / s.blocks;
+  s.panels = (g->n + PANEL - 1) / PANEL;
+  s.in_place = g->pack && (g->pack->kind == PANEL_F32 || s.block_rows <= s.isa->few_rows);
+  if (!s.in_place && __builtin_mul_overflow((size_t)g->k, PANEL * sizeof(float), &bytes)) bytes = SIZE_MAX / 2;
+  units = g->batch * s.blocks * s.panels;
+  return share_run(cx, units, units / (8 * (int64_t)lun_threads(cx)), bytes, run_units, &s);
+}
