@@ -31,9 +31,9 @@ static double triangle(double x) {
   return x < 1 ? 1 - x : 0;
 }
 
-/* torch's index is computed in f32 and does not move continuously, so f32 it is here. */
+/* torch's index is computed in f32 and does not move continuously, so f32 it is here; once and twice the size ignore the scale. */
 static void nearest_taps(taps *t, int64_t in, double scale) {
-  float step = isnan(scale) ? (float)in / (float)t->size : (float)(1.0 / scale);
+  float step = isnan(scale) || t->size == in || t->size == 2 * in ? (float)in / (float)t->size : (float)(1.0 / scale);
   for (int64_t i = 0; i < t->size; i++) {
     int64_t at = (int64_t)floorf((float)i * step);
     t->start[i] = at < in ? at : in - 1;
@@ -64,23 +64,27 @@ static void neighbour_taps(taps *t, int64_t in, double step, int mode, bool alig
   }
 }
 
-/* A kernel as wide as an output's share of the input; its weights add up to 1. */
-static void antialias_taps(taps *t, int64_t in, double step, int mode, bool align_corners) {
-  double wide = step >= 1 ? step : 1, support = (mode == BICUBIC ? 2 : 1) * wide, corner = align_corners ? 0.5 : 0;
+/*
+** A kernel as wide as an output's share of the input; its weights add up to 1.
+** With align_corners torch changes the step and nothing else, so corners do not
+** quite meet; so it is here.
+*/
+static void antialias_taps(taps *t, int64_t in, double step, int mode) {
+  double wide = step >= 1 ? step : 1, support = (mode == BICUBIC ? 2 : 1) * wide;
   for (int64_t i = 0; i < t->size; i++) {
     float  *weight = t->weight + i * t->most;
-    double  centre = step * ((double)i + 0.5 - corner), total = 0;
-    int64_t start = (int64_t)(centre - support + 0.5 + corner), end = (int64_t)(centre + support + 0.5 + corner);
+    double  centre = step * ((double)i + 0.5), total = 0;
+    int64_t start = (int64_t)(centre - support + 0.5), end = (int64_t)(centre + support + 0.5);
     if (start < 0) start = 0;
     if (end > in) end = in;
     t->start[i] = start;
     t->count[i] = end - start;
     for (int64_t k = start; k < end; k++) {
-      double x = ((double)k - centre + 0.5 - corner) / wide;
+      double x = ((double)k - centre + 0.5) / wide;
       total += mode == BICUBIC ? cubic(x, -0.5) : triangle(x);
     }
     for (int64_t k = start; k < end; k++) {
-      double x = ((double)k - centre + 0.5 - corner) / wide;
+      double x = ((double)k - centre + 0.5) / wide;
       weight[k - start] = (float)((mode == BICUBIC ? cubic(x, -0.5) : triangle(x)) / total);
     }
   }
@@ -95,6 +99,7 @@ static lun_status make_taps(lun_call *c, taps *t, int axis) {
   t->size = c->out[0]->dim[2 + axis];
   if (align_corners) step = t->size > 1 ? (double)(in - 1) / (double)(t->size - 1) : 0;
   else step = isnan(scale) ? (double)in / (double)t->size : 1 / scale;
+  if ((mode == BILINEAR || antialias) && t->size == in) step = 1;     /* torch copies, whatever the scale */
   wide = antialias && step > 1 ? step : 1;
   t->most = mode == NEAREST ? 1 : (int64_t)((mode == BICUBIC ? 2 : 1) * ceil(wide)) * 2 + 1;
   if (t->most > in && antialias) t->most = in;
@@ -103,7 +108,7 @@ static lun_status make_taps(lun_call *c, taps *t, int axis) {
   t->weight = lun_scratch(c->cx, (size_t)t->size * (size_t)t->most * sizeof *t->weight);
   if (lun_error(c->cx) != LUN_OK) return lun_error(c->cx);
   if (mode == NEAREST) nearest_taps(t, in, scale);
-  else if (antialias) antialias_taps(t, in, step, mode, align_corners);
+  else if (antialias) antialias_taps(t, in, step, mode);
   else neighbour_taps(t, in, step, mode, align_corners);
   return LUN_OK;
 }

@@ -144,7 +144,7 @@ static double kernel_at(int mode, int antialias, double x) {
 
 /* Weight of input 'in' (before clamping to the border) for output 'out' along one axis; by definition, no tables. */
 static double share(int mode, int corners, int antialias, double step, int64_t size, int64_t out, int64_t in) {
-  double at = corners ? step * (double)out : step * ((double)out + 0.5) - 0.5, wide = antialias && step > 1 ? step : 1, total = 0;
+  double at = corners && !antialias ? step * (double)out : step * ((double)out + 0.5) - 0.5, wide = antialias && step > 1 ? step : 1, total = 0;
   if (mode == 1 && !antialias && at < 0) at = 0;
   if (mode == 1 && !antialias && at > (double)(size - 1)) at = (double)(size - 1);
   if (!antialias) return kernel_at(mode, 0, at - (double)in);
@@ -188,6 +188,7 @@ static void check_interpolations(void) {
       if (mode == 0) continue;
       check_interpolate(size[i][0], size[i][1], size[i][2], size[i][3], mode, 1, 0, 0);
       check_interpolate(size[i][0], size[i][1], size[i][2], size[i][3], mode, 0, 1, 0);
+      check_interpolate(size[i][0], size[i][1], size[i][2], size[i][3], mode, 1, 1, 0);
     }
     check_interpolate(4, 4, 7, 7, mode, 0, 0, 1.75);
     check_interpolate(5, 3, 10, 6, mode, 0, 0, 2);
