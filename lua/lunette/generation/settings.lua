@@ -112,7 +112,10 @@ for name in ([[
   transformers_version _from_model_config _commit_hash generation_kwargs
 ]]):gmatch "%S+" do harmless[name] = true end
 
-local function shown(v) return type(v) == "string" and ("%q"):format(v) or tostring(v) end
+local function shown(v)
+  if type(v) == "table" then return "a table" end
+  return type(v) == "string" and ("%q"):format(v) or tostring(v)
+end
 
 -- 'strict': a name nobody knows is an error.  transformers keeps such entries of a
 -- generation_config.json and does nothing with them; in a call it raises.
