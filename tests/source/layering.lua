@@ -21,7 +21,7 @@ local LIBC = set [[
   dirent.h dlfcn.h elf.h fcntl.h libgen.h poll.h pthread.h sched.h semaphore.h strings.h unistd.h
   sys/auxv.h sys/mman.h sys/resource.h sys/stat.h sys/syscall.h sys/time.h sys/types.h sys/uio.h sys/wait.h linux/futex.h
 ]]
-local SIMD = set "immintrin.h cpuid.h arm_neon.h"
+local SIMD = set "immintrin.h emmintrin.h cpuid.h arm_neon.h"
 local LUA  = set "lua.h lauxlib.h lualib.h"
 
 local function either(...)
@@ -65,7 +65,7 @@ local PROGRAMS = set "lua/main.c"
 -- ---- reading ----
 
 -- every file but what is built, and the models
-local FIND = "find . '(' -name .git -o -path ./build -o -path ./build-asan -o -path ./bin -o -path ./models ')' -prune " ..
+local FIND = "find . '(' -name .git -o -path './build*' -o -path ./bin -o -path ./models ')' -prune " ..
              "-o -type f -print"
 
 local function read_files()
