@@ -61,8 +61,8 @@ function Weights:tensor(name, ...)
   return t
 end
 
--- A vector, always f32: biases and norms are used as they are.
-function Weights:vector(name, ...) return self:tensor(name, ...):cast "f32" end
+-- The same as f32, whatever its type in the file: biases, norms and convolutions are used as they are.
+function Weights:f32(name, ...) return self:tensor(name, ...):cast "f32" end
 
 -- linear(name, inputs, outputs [, {transposed=, bias=}]); bias: true must be there, false must not, nil may
 function Weights:linear(name, inputs, outputs, options)
@@ -72,12 +72,12 @@ function Weights:linear(name, inputs, outputs, options)
   return {
     weight = options.transposed and self:tensor(name .. ".weight", inputs, outputs)
              or self:tensor(name .. ".weight", outputs, inputs),
-    bias = bias and self:vector(name .. ".bias", outputs) or nil,
+    bias = bias and self:f32(name .. ".bias", outputs) or nil,
   }
 end
 
 function Weights:norm(name, channels)
-  return { weight = self:vector(name .. ".weight", channels), bias = self:vector(name .. ".bias", channels) }
+  return { weight = self:f32(name .. ".weight", channels), bias = self:f32(name .. ".bias", channels) }
 end
 
 -- each(prefix, count, make) -> list of make(weights under prefix.i, i) for i = 0 .. count - 1

@@ -10,10 +10,10 @@ local Vision = lunette.family { "blip_vision_model", defaults = {
 function Vision:build(c, w)
   local C, P = c.hidden_size, c.patch_size
   local e = w:sub "embeddings"
-  self.prefix = { e:vector("class_embedding", 1, 1, C) }
-  self.positions = e:vector("position_embedding", 1, 1 + (c.image_size // P) ^ 2 | 0, C)
+  self.prefix = { e:f32("class_embedding", 1, 1, C) }
+  self.positions = e:f32("position_embedding", 1, 1 + (c.image_size // P) ^ 2 | 0, C)
   self.patches = lunette.vision.patch_embedding {
-    weight = e:tensor("patch_embedding.weight", C, 3, P, P), bias = e:vector("patch_embedding.bias", C),
+    weight = e:f32("patch_embedding.weight", C, 3, P, P), bias = e:f32("patch_embedding.bias", C),
   }
   self.layers = w:each("encoder.layers", c.num_hidden_layers, function (l)
     return lunette.layer {
@@ -86,7 +86,7 @@ function Text:build(c, w)
   self.head = lunette.linear {
     weight = p:has "decoder.weight" and p:tensor("decoder.weight", c.vocab_size, C)
              or e:tensor("word_embeddings.weight", c.vocab_size, C),
-    bias = p:vector("bias", c.vocab_size),
+    bias = p:f32("bias", c.vocab_size),
   }
 end
 

@@ -22,21 +22,21 @@ function DINOv2:build(c, w)
   local hidden = C * c.mlp_ratio // 1 | 0
   local e = w:sub "embeddings"
   self.grid = c.image_size // P
-  self.prefix = { e:vector("cls_token", 1, 1, C) }
-  self.positions = e:vector("position_embeddings", 1, 1 + self.grid * self.grid, C)
+  self.prefix = { e:f32("cls_token", 1, 1, C) }
+  self.positions = e:f32("position_embeddings", 1, 1 + self.grid * self.grid, C)
   self.patches = lunette.vision.patch_embedding {
-    weight = e:tensor("patch_embeddings.projection.weight", C, c.num_channels, P, P),
-    bias = e:vector("patch_embeddings.projection.bias", C),
+    weight = e:f32("patch_embeddings.projection.weight", C, c.num_channels, P, P),
+    bias = e:f32("patch_embeddings.projection.bias", C),
   }
   self.layers = w:each("encoder.layer", c.num_hidden_layers, function (l)
     local mlp = c.use_swiglu_ffn and gated(l, C, hidden) or {
       activation = lunette.activation(c.hidden_act), up = l:linear("mlp.fc1", C, hidden), down = l:linear("mlp.fc2", hidden, C),
     }
-    mlp.norm, mlp.layer_scale = l:norm("norm2", C), l:vector("layer_scale2.lambda1", C)
+    mlp.norm, mlp.layer_scale = l:norm("norm2", C), l:f32("layer_scale2.lambda1", C)
     return lunette.layer {
       norm      = { eps = c.layer_norm_eps },
       attention = {
-        heads = c.num_attention_heads, norm = l:norm("norm1", C), layer_scale = l:vector("layer_scale1.lambda1", C),
+        heads = c.num_attention_heads, norm = l:norm("norm1", C), layer_scale = l:f32("layer_scale1.lambda1", C),
         q = l:linear("attention.attention.query", C, C), k = l:linear("attention.attention.key", C, C),
         v = l:linear("attention.attention.value", C, C), out = l:linear("attention.output.dense", C, C),
       },

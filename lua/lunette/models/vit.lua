@@ -11,12 +11,12 @@ function ViT:build(c, w)
   local C, P = c.hidden_size, c.patch_size
   local patches = (c.image_size // P) ^ 2 | 0
   local e = w:sub "embeddings"
-  self.prefix = { e:vector("cls_token", 1, 1, C) }
-  if c.model_type == "deit" then self.prefix[2] = e:vector("distillation_token", 1, 1, C) end
-  self.positions = e:vector("position_embeddings", 1, #self.prefix + patches, C)
+  self.prefix = { e:f32("cls_token", 1, 1, C) }
+  if c.model_type == "deit" then self.prefix[2] = e:f32("distillation_token", 1, 1, C) end
+  self.positions = e:f32("position_embeddings", 1, #self.prefix + patches, C)
   self.patches = lunette.vision.patch_embedding {
-    weight = e:tensor("patch_embeddings.projection.weight", C, c.num_channels, P, P),
-    bias = e:vector("patch_embeddings.projection.bias", C),
+    weight = e:f32("patch_embeddings.projection.weight", C, c.num_channels, P, P),
+    bias = e:f32("patch_embeddings.projection.bias", C),
   }
   self.layers = w:each("encoder.layer", c.num_hidden_layers, function (l)
     local function linear(name, inputs, outputs) return l:linear(name, inputs, outputs) end
