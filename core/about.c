@@ -7,17 +7,16 @@
 **
 ** Source: System V ABI, chapters 4 and 5 (ELF, dynamic linking).
 */
-#define _GNU_SOURCE    /* ElfW */
-#include <link.h>
+#include <elf.h>
 #include <stdio.h>
 #include <string.h>
 #include "plugin.h"
 #include "files/map.h"
 
 #if defined(__x86_64__)
-enum { MACHINE = EM_X86_64, RELATIVE = R_X86_64_RELATIVE };
+enum { MACHINE = EM_X86_64, RELATIVE = R_X86_64_RELATIVE, ABSOLUTE = R_X86_64_64 };
 #elif defined(__aarch64__)
-enum { MACHINE = EM_AARCH64, RELATIVE = R_AARCH64_RELATIVE };
+enum { MACHINE = EM_AARCH64, RELATIVE = R_AARCH64_RELATIVE, ABSOLUTE = R_AARCH64_ABS64 };
 #else
 #error "say here what this machine's ELF files look like"
 #endif
@@ -25,8 +24,8 @@ enum { MACHINE = EM_AARCH64, RELATIVE = R_AARCH64_RELATIVE };
 typedef struct image {
   const unsigned char *data;
   size_t               size;
-  const ElfW(Shdr)    *section;
-  const ElfW(Phdr)    *segment;
+  const Elf64_Shdr    *section;
+  const Elf64_Phdr    *segment;
   int                  sections, segments;
 } image;
 
@@ -37,24 +36,22 @@ static const void *at(const image *f, uint64_t offset, uint64_t count, size_t si
 }
 
 static bool read_headers(image *f) {
-  static const uint16_t one = 1;
-  const ElfW(Ehdr) *h = at(f, 0, 1, sizeof *h, 1);
+  const Elf64_Ehdr *h = at(f, 0, 1, sizeof *h, 1);
   if (!h || memcmp(h->e_ident, ELFMAG, SELFMAG) != 0) return false;
-  if (h->e_ident[EI_CLASS] != (sizeof(void *) == 8 ? ELFCLASS64 : ELFCLASS32)) return false;
-  if (h->e_ident[EI_DATA] != (*(const char *)&one ? ELFDATA2LSB : ELFDATA2MSB)) return false;
+  if (h->e_ident[EI_CLASS] != ELFCLASS64 || h->e_ident[EI_DATA] != ELFDATA2LSB) return false;
   if (h->e_type != ET_DYN || h->e_machine != MACHINE) return false;
   if (h->e_shentsize != sizeof *f->section || h->e_phentsize != sizeof *f->segment) return false;
   f->sections = h->e_shnum;
   f->segments = h->e_phnum;
-  f->section = at(f, h->e_shoff, h->e_shnum, sizeof *f->section, _Alignof(ElfW(Shdr)));
-  f->segment = at(f, h->e_phoff, h->e_phnum, sizeof *f->segment, _Alignof(ElfW(Phdr)));
+  f->section = at(f, h->e_shoff, h->e_shnum, sizeof *f->section, _Alignof(Elf64_Shdr));
+  f->segment = at(f, h->e_phoff, h->e_phnum, sizeof *f->segment, _Alignof(Elf64_Phdr));
   return f->section && f->segment;
 }
 
 /* The bytes of the file that will lie at 'address'; how many in 'left'. */
 static const unsigned char *loaded(const image *f, uint64_t address, size_t *left) {
   for (int i = 0; i < f->segments; i++) {
-    const ElfW(Phdr) *s = &f->segment[i];
+    const Elf64_Phdr *s = &f->segment[i];
     if (s->p_type != PT_LOAD || address < s->p_vaddr || address - s->p_vaddr >= s->p_filesz) continue;
     *left = s->p_filesz - (address - s->p_vaddr);
     return s->p_offset <= f->size && s->p_filesz <= f->size - s->p_offset ? f->data + s->p_offset + (address - s->p_vaddr) : NULL;
@@ -62,17 +59,25 @@ static const unsigned char *loaded(const image *f, uint64_t address, size_t *lef
   return NULL;
 }
 
-static const ElfW(Sym) *find_symbol(const image *f, const char *name) {
+/* The section's symbols; how many in 'count'. */
+static const Elf64_Sym *symbols(const image *f, const Elf64_Shdr *s, uint64_t *count) {
+  *count = s->sh_size / sizeof(Elf64_Sym);
+  return s->sh_type == SHT_DYNSYM ? at(f, s->sh_offset, *count, sizeof(Elf64_Sym), _Alignof(Elf64_Sym)) : NULL;
+}
+
+/* The section that another one names; an empty one if it names none. */
+static const Elf64_Shdr *linked(const image *f, const Elf64_Shdr *s) {
+  static const Elf64_Shdr none;
+  return s->sh_link < (unsigned)f->sections ? &f->section[s->sh_link] : &none;
+}
+
+static const Elf64_Sym *find_symbol(const image *f, const char *name) {
   size_t length = strlen(name) + 1;
   for (int i = 0; i < f->sections; i++) {
-    const ElfW(Shdr) *s = &f->section[i];
-    const ElfW(Sym)  *symbol;
-    const char       *names;
-    uint64_t          count = s->sh_size / sizeof *symbol;
-    if (s->sh_type != SHT_DYNSYM || s->sh_link >= (unsigned)f->sections) continue;
-    symbol = at(f, s->sh_offset, count, sizeof *symbol, _Alignof(ElfW(Sym)));
-    s = &f->section[s->sh_link];
-    names = at(f, s->sh_offset, s->sh_size, 1, 1);
+    uint64_t          count;
+    const Elf64_Sym  *symbol = symbols(f, &f->section[i], &count);
+    const Elf64_Shdr *s = linked(f, &f->section[i]);
+    const char       *names = at(f, s->sh_offset, s->sh_size, 1, 1);
     for (uint64_t k = 0; symbol && names && k < count; k++)
       if (symbol[k].st_shndx != SHN_UNDEF && symbol[k].st_name < s->sh_size && s->sh_size - symbol[k].st_name >= length &&
           memcmp(names + symbol[k].st_name, name, length) == 0) return &symbol[k];
@@ -80,17 +85,26 @@ static const ElfW(Sym) *find_symbol(const image *f, const char *name) {
   return NULL;
 }
 
-/* Where the pointer at 'address' will point: its relocation says, or else its bytes do. */
+/* What one relocation of section s makes of its pointer. */
+static uint64_t relocated(const image *f, const Elf64_Shdr *s, const Elf64_Rela *r) {
+  uint64_t         count;
+  const Elf64_Sym *symbol = symbols(f, linked(f, s), &count);
+  if (ELF64_R_TYPE(r->r_info) == RELATIVE) return (uint64_t)r->r_addend;
+  if (ELF64_R_TYPE(r->r_info) != ABSOLUTE || !symbol || ELF64_R_SYM(r->r_info) >= count) return 0;
+  return symbol[ELF64_R_SYM(r->r_info)].st_value + (uint64_t)r->r_addend;
+}
+
+/* Where the pointer at 'address' will point, 0 for nowhere: its relocation says, or else its bytes do. */
 static uint64_t target(const image *f, uint64_t address) {
   const unsigned char *bytes;
-  ElfW(Addr)           value = 0;
+  uint64_t             value = 0;
   size_t               left;
   for (int i = 0; i < f->sections; i++) {
-    const ElfW(Shdr) *s = &f->section[i];
-    uint64_t          count = s->sh_size / sizeof(ElfW(Rela));
-    const ElfW(Rela) *r = s->sh_type == SHT_RELA ? at(f, s->sh_offset, count, sizeof *r, _Alignof(ElfW(Rela))) : NULL;
+    const Elf64_Shdr *s = &f->section[i];
+    uint64_t          count = s->sh_size / sizeof(Elf64_Rela);
+    const Elf64_Rela *r = s->sh_type == SHT_RELA ? at(f, s->sh_offset, count, sizeof *r, _Alignof(Elf64_Rela)) : NULL;
     for (uint64_t k = 0; r && k < count; k++)
-      if (r[k].r_offset == address && (r[k].r_info & 0xffffffff) == RELATIVE) return (uint64_t)r[k].r_addend;
+      if (r[k].r_offset == address) return relocated(f, s, &r[k]);
   }
   bytes = loaded(f, address, &left);
   if (bytes && left >= sizeof value) memcpy(&value, bytes, sizeof value);
@@ -110,7 +124,7 @@ static bool read_string(const image *f, uint64_t address, char out[LUN_MAXNAME])
 }
 
 static lun_status check_about(lun_ctx *cx, const char *path, const image *f, lun_facts *facts) {
-  const ElfW(Sym)     *symbol = find_symbol(f, "lun_about");
+  const Elf64_Sym     *symbol = find_symbol(f, "lun_about");
   lun_plugin_about     about;
   const unsigned char *bytes;
   size_t               left = 0;

@@ -115,7 +115,7 @@ void *args_object(const lun_args *a, const char *name, const lun_class *cls) {
   const lun_value *v = given(a, name, LUN_OBJECT);
   if (!v) return NULL;
   if (v->as.object->cls == cls) return v->as.object->state;
-  lun_fail(a->cx, LUN_EARG, "%s is a %s, wanted a %s", name, v->as.object->cls->name, cls->name);
+  lun_fail(a->cx, LUN_EARG, "%s is of class %s, wanted %s", name, v->as.object->cls->name, cls->name);
   return NULL;
 }
 

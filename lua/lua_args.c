@@ -65,7 +65,7 @@ static const char *found_text(lua_State *L, int at) {
       lua_pushlstring(L, s, 40);
       return lua_pushfstring(L, "\"%s...\"", lua_tostring(L, -1));
     default:
-      if (luaL_getmetafield(L, at, "__name") == LUA_TSTRING) return lua_pushfstring(L, "a %s", lua_tostring(L, -1));
+      if (luaL_getmetafield(L, at, "__name") == LUA_TSTRING) return lua_tostring(L, -1);
       return lua_pushfstring(L, "a %s", luaL_typename(L, at));
   }
 }
@@ -276,7 +276,7 @@ lun_args *read_args(lua_State *L, lun_ctx *cx, const char *label, const lun_arg 
   bool   named = given > 0 && is_named(L, last, at_last >= 0 ? &declared[at_last] : NULL);
   r.args = lun_args_make(cx, declared);
   if (!r.args) wrong(&r, "out of memory");
-  if (given - named > r.count) wrong(&r, "%d arguments, takes %d", given - named, r.count);
+  if (given - named > r.count) wrong(&r, "%d arguments, takes at most %d", given - named, r.count);
   for (int n = 0; n < given - named; n++) read_value(&r, place(&r, n), first + n);
   if (named) read_table(&r, last, "");
   for (int i = 0; i < r.count; i++)

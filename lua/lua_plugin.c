@@ -154,7 +154,7 @@ static int call_method(lua_State *L) {
   lun_object      *self = test_object(L, 1, &released);
   if (released) return luaL_error(L, "%s: the %s is released", label, cls->name);
   if (!self || lun_object_class(self) != cls)
-    return luaL_error(L, "%s: called on a %s, wanted a %s (is it called with a colon?)", label,
+    return luaL_error(L, "%s: called on %s, wanted %s (is it called with a colon?)", label,
                       self ? lun_object_class(self)->name : luaL_typename(L, 1), cls->name);
   return call(L, self, 2);
 }
