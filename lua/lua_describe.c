@@ -6,6 +6,9 @@
 **     functions = { { name=, label=, doc=, may_fail=, args = ARGS } },
 **     classes = { { name=, label=, doc=, methods = { like a function } } } }
 **   ARGS: { { name=, type=, required=, default=, min=, doc= } }
+**
+** What is built in has operations as well, in the words of core/ops.def:
+** { { name=, label=, doc=, inputs = "x weight bias?", params = "eps=1e-5", outputs = "y" } }.
 */
 #include <math.h>
 #include "lua_plugin.h"
@@ -80,6 +83,17 @@ static void push_class(lua_State *L, const lun_plugin *p, const lun_class *c) {
   lua_setfield(L, -2, "methods");
 }
 
+static void push_op(lua_State *L, const lun_op_about *op) {
+  lua_createtable(L, 0, 6);
+  set_string(L, "name", op->name);
+  lua_pushfstring(L, "lunette.ops.%s", op->name);
+  lua_setfield(L, -2, "label");
+  set_string(L, "doc", op->doc);
+  set_string(L, "inputs", op->inputs);
+  set_string(L, "params", op->params);
+  set_string(L, "outputs", op->outputs);
+}
+
 /* core.describe(name) -> what it offers, or nil if no plugin of this name is loaded; "" is what is built in */
 static int describe(lua_State *L) {
   const char      *name = luaL_checkstring(L, 1);
@@ -87,9 +101,9 @@ static int describe(lua_State *L) {
   const lun_func  *f;
   const lun_block *b;
   const lun_class *c;
-  luaL_checkstack(L, 16, NULL);
   if (!p) return luaL_pushfail(L), 1;
-  lua_createtable(L, 0, 6);
+  luaL_checkstack(L, 16, NULL);
+  lua_createtable(L, 0, 7);
   set_string(L, "name", lun_plugin_facts(p)->name);
   set_string(L, "version", lun_plugin_facts(p)->version);
   set_string(L, "license", lun_plugin_facts(p)->license);
@@ -102,6 +116,9 @@ static int describe(lua_State *L) {
   lua_newtable(L);
   for (int i = 0; (c = lun_plugin_class(p, i)) != NULL; i++) push_class(L, p, c), lua_rawseti(L, -2, i + 1);
   lua_setfield(L, -2, "classes");
+  lua_newtable(L);
+  for (int i = 0; !*name && i < LUN_NOPS; i++) push_op(L, lun_op_info((lun_op)i)), lua_rawseti(L, -2, i + 1);
+  lua_setfield(L, -2, "operations");
   return 1;
 }
 
