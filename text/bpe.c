@@ -52,7 +52,8 @@ struct cached {
 struct bpe {
   const struct vocab *vocab;
   struct merge *merges; /* open addressing on (left, right); rank STRINGS_NONE is free */
-  size_t merge_slots;   /* a power of two */
+  size_t merge_slots;   /* a power of two, at least twice 'merge_count' */
+  size_t merge_count;
   char *unk_token, *prefix, *suffix; /* NULL where there is none */
   int fuse_unk, byte_fallback, ignore_merges;
   struct cached *cache;
@@ -79,6 +80,21 @@ static const struct merge *find_merge(const struct bpe *b, uint32_t left, uint32
   return m->rank == STRINGS_NONE ? NULL : m;
 }
 
+/* Doubles the table, from nothing to 64. */
+static lun_status grow_merges(struct bpe *b, struct text_error *err) {
+  struct merge *old = b->merges;
+  size_t old_slots = b->merge_slots, slots = old_slots == 0 ? 64 : old_slots * 2, i;
+  struct merge *merges = malloc(slots * sizeof *merges);
+  if (merges == NULL) return text_no_memory(err);
+  for (i = 0; i < slots; i++) merges[i].rank = STRINGS_NONE;
+  b->merges = merges;
+  b->merge_slots = slots;
+  for (i = 0; i < old_slots; i++)
+    if (old[i].rank != STRINGS_NONE) *merge_slot(b, old[i].left, old[i].right) = old[i];
+  free(old);
+  return LUN_OK;
+}
+
 static lun_status not_in_vocab(const char *token, size_t len, uint32_t rank, struct text_error *err) {
   return text_fail(err, LUN_EIO, "merge %u: token \"%.*s\" is not in the vocabulary", (unsigned)rank,
                    (int)(len > 80 ? 80 : len), token);
@@ -101,41 +117,54 @@ static lun_status add_merge(struct bpe *b, const char *left, size_t left_len, co
   if (!vocab_find(b->vocab, b->scratch.items, b->scratch.count, &m.id))
     return not_in_vocab(b->scratch.items, b->scratch.count, rank, err);
   m.rank = rank;
+  if ((b->merge_count + 1) * 2 > b->merge_slots && (st = grow_merges(b, err)) != LUN_OK) return st;
   slot = merge_slot(b, m.left, m.right);
-  *slot = m;
+  b->merge_count += slot->rank == STRINGS_NONE;
+  *slot = m; /* of equal pairs the last holds */
   return LUN_OK;
 }
 
-/* A merge is "left right" or ["left", "right"]. */
-static lun_status read_merge(struct bpe *b, const cJSON *item, uint32_t rank, struct text_error *err) {
-  if (cJSON_IsString(item)) {
-    const char *text = item->valuestring, *space = strchr(text, ' ');
-    if (space != NULL && strchr(space + 1, ' ') == NULL)
-      return add_merge(b, text, (size_t)(space - text), space + 1, strlen(space + 1), rank, err);
-  } else if (cJSON_IsArray(item) && cJSON_IsString(item->child) && cJSON_IsString(item->child->next) &&
-             item->child->next->next == NULL) {
-    const char *left = item->child->valuestring, *right = item->child->next->valuestring;
-    return add_merge(b, left, strlen(left), right, strlen(right), rank, err);
+/* A merge is "left right" or ["left", "right"]; strings[0] and [1] are scratch. */
+static lun_status read_merge(struct bpe *b, struct json_text *json, struct utf8_bytes *strings, uint32_t *rank,
+                             struct text_error *err) {
+  struct utf8_bytes *left = &strings[0], *right = &strings[1];
+  const char *space;
+  size_t left_len;
+  lun_status st;
+  if (json_take(json, '[')) {
+    st = json_read_string(json, left, err);
+    if (st == LUN_OK && !json_take(json, ',')) st = text_fail(err, LUN_EIO, "merge %u is not a pair", (unsigned)*rank);
+    if (st == LUN_OK) st = json_read_string(json, right, err);
+    if (st == LUN_OK && !json_take(json, ']')) st = text_fail(err, LUN_EIO, "merge %u is not a pair", (unsigned)*rank);
+    return st == LUN_OK ? add_merge(b, left->items, left->count, right->items, right->count, (*rank)++, err) : st;
   }
-  return text_fail(err, LUN_EIO, "merge %u is not a pair of tokens", (unsigned)rank);
+  st = json_read_string(json, left, err);
+  if (st != LUN_OK || (left->count >= 8 && memcmp(left->items, "#version", 8) == 0)) return st;
+  space = memchr(left->items, ' ', left->count);
+  left_len = space == NULL ? 0 : (size_t)(space - left->items);
+  if (space == NULL || memchr(space + 1, ' ', left->count - left_len - 1) != NULL)
+    return text_fail(err, LUN_EIO, "merge %u is not two tokens with a space between", (unsigned)*rank);
+  return add_merge(b, left->items, left_len, space + 1, left->count - left_len - 1, (*rank)++, err);
 }
 
-static lun_status read_merges(struct bpe *b, const cJSON *list, struct text_error *err) {
-  const cJSON *item;
-  size_t total = 0, i;
+static lun_status read_list(struct bpe *b, struct json_text *json, struct utf8_bytes *strings, struct text_error *err) {
   uint32_t rank = 0;
-  for (item = list->child; item != NULL; item = item->next) total++;
-  for (b->merge_slots = 16; b->merge_slots < total * 2; b->merge_slots *= 2) continue;
-  b->merges = malloc(b->merge_slots * sizeof *b->merges);
-  if (b->merges == NULL) return text_no_memory(err);
-  for (i = 0; i < b->merge_slots; i++) b->merges[i].rank = STRINGS_NONE;
-  for (item = list->child; item != NULL; item = item->next) {
-    lun_status st;
-    if (cJSON_IsString(item) && strncmp(item->valuestring, "#version", 8) == 0) continue;
-    st = read_merge(b, item, rank++, err);
-    if (st != LUN_OK) return st;
-  }
-  return LUN_OK;
+  lun_status st = LUN_OK;
+  if (!json_take(json, '[')) return text_fail(err, LUN_EIO, "model \"BPE\": \"merges\" is not an array");
+  if (json_take(json, ']')) return LUN_OK;
+  do st = read_merge(b, json, strings, &rank, err);
+  while (st == LUN_OK && json_take(json, ','));
+  if (st == LUN_OK && !json_take(json, ']')) return text_fail(err, LUN_EIO, "malformed JSON after merge %u", (unsigned)rank);
+  return st;
+}
+
+static lun_status read_merges(struct bpe *b, struct json_text json, struct text_error *err) {
+  struct utf8_bytes strings[2] = {{0}, {0}};
+  lun_status st = grow_merges(b, err);
+  if (st == LUN_OK) st = read_list(b, &json, strings, err);
+  free(strings[0].items);
+  free(strings[1].items);
+  return st;
 }
 
 /* A string member that may be missing; "" counts as missing for prefix and suffix. */
@@ -147,11 +176,11 @@ static lun_status copy_string(const cJSON *json, const char *name, int empty_too
   return *out == NULL ? text_no_memory(err) : LUN_OK;
 }
 
-static lun_status read_members(struct bpe *b, const cJSON *json, struct text_error *err) {
+static lun_status read_members(struct bpe *b, const cJSON *json, struct json_text merges, struct text_error *err) {
   static const char where[] = "model \"BPE\"";
-  const cJSON *dropout = json_member(json, "dropout"), *merges;
-  lun_status st = json_array(json, where, "merges", &merges, err);
-  if (st == LUN_OK && dropout != NULL && !(cJSON_IsNumber(dropout) && dropout->valuedouble == 0))
+  const cJSON *dropout = json_member(json, "dropout");
+  lun_status st = LUN_OK;
+  if (dropout != NULL && !(cJSON_IsNumber(dropout) && dropout->valuedouble == 0))
     st = text_fail(err, LUN_EIO, "unsupported dropout in model \"BPE\": it makes tokens random");
   if (st == LUN_OK) st = copy_string(json, "unk_token", 1, &b->unk_token, err);
   if (st == LUN_OK) st = copy_string(json, "continuing_subword_prefix", 0, &b->prefix, err);
@@ -162,12 +191,13 @@ static lun_status read_members(struct bpe *b, const cJSON *json, struct text_err
   return st == LUN_OK ? read_merges(b, merges, err) : st;
 }
 
-lun_status bpe_read(const cJSON *json, const struct vocab *vocab, struct bpe **out, struct text_error *err) {
+lun_status bpe_read(const cJSON *json, struct json_text merges, const struct vocab *vocab, struct bpe **out,
+                    struct text_error *err) {
   struct bpe *b = *out = calloc(1, sizeof *b);
   if (b == NULL) return text_no_memory(err);
   b->vocab = vocab;
   b->cache = calloc(CACHE_SLOTS, sizeof *b->cache);
-  return b->cache == NULL ? text_no_memory(err) : read_members(b, json, err);
+  return b->cache == NULL ? text_no_memory(err) : read_members(b, json, merges, err);
 }
 
 static lun_status add_symbol(struct bpe *b, uint32_t id, size_t len, struct text_error *err) {

@@ -7,12 +7,24 @@
 #include <stdint.h>
 
 #include "error.h"
+#include "utf8.h"
+
+/* JSON text not parsed yet; 'at' moves as it is read.  Both NULL where there is none. */
+struct json_text {
+  const char *at, *end;
+};
+
+/* The two long lists of a tokenizer: as a tree of nodes they would be ten times the file. */
+struct json_lists {
+  struct json_text vocab, merges; /* in the text that was parsed */
+};
 
 /*
-** Parses 'len' bytes.  They are untrusted: UTF-8 is checked, nesting is limited to 64, and a NUL in a
-** string (which cJSON cannot represent) is refused.  LUN_EIO says what is wrong; LUN_EMEM.
+** Parses 'len' bytes, but for the vocabulary and the merges of the model, which are left out of the tree
+** and found in *lists.  The bytes are untrusted: UTF-8 is checked, nesting is limited to 64, and a NUL in
+** a string (which cJSON cannot represent) is refused.  LUN_EIO says what is wrong; LUN_EMEM.
 */
-lun_status json_parse(const char *text, size_t len, cJSON **out, struct text_error *err);
+lun_status json_parse(const char *text, size_t len, cJSON **out, struct json_lists *lists, struct text_error *err);
 
 /* Member 'name' of an object; NULL when it is absent or null. */
 const cJSON *json_member(const cJSON *object, const char *name);
@@ -31,6 +43,15 @@ lun_status json_string(const cJSON *object, const char *where, const char *name,
 lun_status json_u32(const cJSON *object, const char *where, const char *name, uint32_t *out, struct text_error *err);
 lun_status json_array(const cJSON *object, const char *where, const char *name, const cJSON **out,
                       struct text_error *err);
+
+/* Takes 'c', after white space, if it comes next. */
+int json_take(struct json_text *t, char c);
+
+/* Reads a string into *out, in the place of what it held.  LUN_EIO, LUN_EMEM. */
+lun_status json_read_string(struct json_text *t, struct utf8_bytes *out, struct text_error *err);
+
+/* Reads an integer of 32 bits without sign.  0 when something else comes next. */
+int json_read_u32(struct json_text *t, uint32_t *out);
 
 /* A number that is an integer of 32 bits without sign. */
 int json_is_u32(const cJSON *item, uint32_t *out);

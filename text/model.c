@@ -15,32 +15,32 @@ struct model {
 };
 
 /* Files from before 2021 have no "type": what is there tells. */
-static const char *guess_type(const cJSON *json) {
-  if (cJSON_IsArray(json_member(json, "vocab"))) return "Unigram";
-  if (json_member(json, "merges") != NULL) return "BPE";
+static const char *guess_type(const cJSON *json, const struct json_lists *lists) {
+  if (lists->vocab.at != NULL && *lists->vocab.at == '[') return "Unigram";
+  if (lists->merges.at != NULL) return "BPE";
   return json_member(json, "max_input_chars_per_word") != NULL ? "WordPiece" : "WordLevel";
 }
 
-static lun_status read_kind(struct model *m, const cJSON *json, struct text_error *err) {
+static lun_status read_kind(struct model *m, const cJSON *json, const struct json_lists *lists, struct text_error *err) {
   const char *type;
   lun_status st;
   if (!cJSON_IsObject(json)) return text_fail(err, LUN_EIO, "no \"model\" in the tokenizer");
-  st = json_string_or(json, "model", "type", guess_type(json), &type, err);
+  st = json_string_or(json, "model", "type", guess_type(json, lists), &type, err);
   if (st != LUN_OK) return st;
   if (strcmp(type, "BPE") != 0 && strcmp(type, "WordPiece") != 0 && strcmp(type, "WordLevel") != 0)
     return text_fail(err, LUN_EIO, "unsupported model \"%.80s\"", type);
-  st = vocab_read(&m->vocab, json_member(json, "vocab"), err);
+  st = vocab_read(&m->vocab, lists->vocab, err);
   if (st != LUN_OK) return st;
-  if (strcmp(type, "BPE") == 0) return bpe_read(json, &m->vocab, &m->bpe, err);
+  if (strcmp(type, "BPE") == 0) return bpe_read(json, lists->merges, &m->vocab, &m->bpe, err);
   if (strcmp(type, "WordPiece") == 0) return word_piece_read(json, &m->vocab, &m->word_piece, err);
   return word_level_read(json, &m->vocab, &m->word_level, err);
 }
 
-lun_status model_read(const cJSON *json, struct model **out, struct text_error *err) {
+lun_status model_read(const cJSON *json, const struct json_lists *lists, struct model **out, struct text_error *err) {
   struct model *m = calloc(1, sizeof *m);
   lun_status st;
   if (m == NULL) return text_no_memory(err);
-  st = read_kind(m, json, err);
+  st = read_kind(m, json, lists, err);
   if (st != LUN_OK) {
     model_free(m);
     return st;

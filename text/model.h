@@ -19,8 +19,8 @@ struct tokens {
 
 struct model;
 
-/* Reads the member "model" of tokenizer.json.  LUN_EIO, with the name of what is unsupported; LUN_EMEM. */
-lun_status model_read(const cJSON *json, struct model **out, struct text_error *err);
+/* Reads the member "model" of tokenizer.json, and its lists.  LUN_EIO, with the name of what is unsupported; LUN_EMEM. */
+lun_status model_read(const cJSON *json, const struct json_lists *lists, struct model **out, struct text_error *err);
 
 /* Appends the tokens of a word (valid UTF-8, not empty).  LUN_EIO when the unknown token is needed and missing. */
 lun_status model_tokenize(struct model *m, const char *word, size_t len, struct tokens *out, struct text_error *err);
@@ -37,7 +37,8 @@ lun_status tokens_add(struct tokens *out, const struct token *t, struct text_err
 ** The kinds.  Each reads its part of the JSON and, given the vocabulary, appends the tokens of a word.
 */
 struct bpe;
-lun_status bpe_read(const cJSON *json, const struct vocab *vocab, struct bpe **out, struct text_error *err);
+lun_status bpe_read(const cJSON *json, struct json_text merges, const struct vocab *vocab, struct bpe **out,
+                    struct text_error *err);
 lun_status bpe_tokenize(struct bpe *b, const char *word, size_t len, struct tokens *out, struct text_error *err);
 void bpe_free(struct bpe *b);
 

@@ -70,6 +70,16 @@ static const struct {
     {"S", "\\p{S}" NEW_S},    {"Han", "\\p{sc:Han}" NEW_HAN},
 };
 
+/* POSIX brackets, as insides of classes. */
+static const struct {
+  const char *name, *class;
+} posix[] = {
+    {"[:alpha:]", "\\p{Alphabetic}" NEW_L}, {"[:alnum:]", "\\p{Alphabetic}" NEW_L DIGIT}, {"[:digit:]", DIGIT},
+    {"[:upper:]", "\\p{Uppercase}" NEW_LU}, {"[:lower:]", "\\p{Lowercase}" NEW_LL},     {"[:space:]", SPACE},
+    {"[:blank:]", "\\p{Zs}\\x09"},          {"[:cntrl:]", "\\p{Cc}"},                   {"[:word:]", WORD_BASE},
+    {"[:xdigit:]", HEX_DIGIT},              {"[:punct:]", "\\p{P}" NEW_P "\\p{S}" NEW_S},
+};
+
 /* Names that are neither a general category nor a script. */
 static const char *const binary_properties[] = {"Alphabetic", "Emoji", "Emoji_Presentation", "Extended_Pictographic",
                                                 "Ideographic", "Lowercase", "Uppercase", "White_Space", "Any"};
@@ -182,6 +192,19 @@ static lun_status translate_escape(struct translator *t, int in_class) {
   return emit(t, t->at - 2, 2);
 }
 
+/* [:name:] in a class; 'at' is at its bracket. */
+static lun_status translate_posix(struct translator *t) {
+  size_t i;
+  for (i = 0; i < sizeof posix / sizeof *posix; i++) {
+    size_t len = strlen(posix[i].name);
+    if (strncmp(t->at, posix[i].name, len) == 0) {
+      t->at += len;
+      return emit_string(t, posix[i].class);
+    }
+  }
+  return unsupported(t, t->at, strlen(t->at) < 12 ? strlen(t->at) : 12);
+}
+
 /* A bracketed class; 'at' is at the bracket. */
 static lun_status translate_class(struct translator *t) {
   const char *start = t->at, *first;
@@ -196,10 +219,7 @@ static lun_status translate_class(struct translator *t) {
     } else if (t->at[0] == '&' && t->at[1] == '&') {
       st = unsupported(t, t->at, 2);
     } else if (*t->at == '[') {
-      const char *end = t->at[1] == ':' ? strstr(t->at + 2, ":]") : NULL;
-      if (end == NULL) return unsupported(t, start, strlen(start) < 40 ? strlen(start) : 40);
-      st = emit(t, t->at, (size_t)(end + 2 - t->at));
-      t->at = end + 2;
+      st = translate_posix(t);
     } else {
       st = emit(t, t->at++, 1);
     }

@@ -38,7 +38,7 @@ struct tokenizer {
   struct string_list strings;
 };
 
-static lun_status read_parts(struct tokenizer *t, const cJSON *json, struct text_error *err) {
+static lun_status read_parts(struct tokenizer *t, const cJSON *json, const struct json_lists *lists, struct text_error *err) {
   const char *version;
   lun_status st;
   if (!cJSON_IsObject(json)) return text_fail(err, LUN_EIO, "not a tokenizer: the JSON is no object");
@@ -51,22 +51,23 @@ static lun_status read_parts(struct tokenizer *t, const cJSON *json, struct text
   if (st == LUN_OK) st = pretokenizer_read(json_member(json, "pre_tokenizer"), &t->pretokenizer, err);
   if (st == LUN_OK) st = postprocessor_read(json_member(json, "post_processor"), &t->postprocessor, err);
   if (st == LUN_OK) st = decoder_read(json_member(json, "decoder"), &t->decoder, err);
-  if (st == LUN_OK) st = model_read(json_member(json, "model"), &t->model, err);
+  if (st == LUN_OK) st = model_read(json_member(json, "model"), lists, &t->model, err);
   if (st != LUN_OK) return st;
   return added_tokens_read(json_member(json, "added_tokens"), model_vocab(t->model), t->normalizer, &t->added, err);
 }
 
 lun_status tokenizer_parse(const char *json, size_t len, struct tokenizer **out, struct text_error *err) {
   cJSON *root;
+  struct json_lists lists;
   struct tokenizer *t;
   lun_status st;
   *out = NULL;
   if (len > TOKENIZER_MAX_FILE)
     return text_fail(err, LUN_EIO, "a tokenizer of %zu bytes, want at most %d", len, TOKENIZER_MAX_FILE);
-  st = json_parse(json, len, &root, err);
+  st = json_parse(json, len, &root, &lists, err);
   if (st != LUN_OK) return st;
   t = calloc(1, sizeof *t);
-  st = t == NULL ? text_no_memory(err) : read_parts(t, root, err);
+  st = t == NULL ? text_no_memory(err) : read_parts(t, root, &lists, err);
   cJSON_Delete(root);
   if (st != LUN_OK) tokenizer_free(t);
   else *out = t;

@@ -5,16 +5,21 @@
 #include "json.h"
 #include "strings.h"
 
+struct vocab_ids {
+  uint32_t *items;
+  size_t count, cap;
+};
+
 struct vocab {
   struct strings tokens;
-  uint32_t *id;       /* of token i */
-  uint32_t *by_id;    /* token of id, STRINGS_NONE where there is none */
-  size_t id_count;    /* ids are below it */
-  size_t longest;     /* bytes of the longest token */
+  struct vocab_ids ids; /* of token i */
+  uint32_t *by_id;      /* token of id, STRINGS_NONE where there is none */
+  size_t id_count;      /* ids are below it */
+  size_t longest;       /* bytes of the longest token */
 };
 
 /* Reads {"token": id, ...}.  LUN_EIO on a bad id, LUN_EMEM. */
-lun_status vocab_read(struct vocab *v, const cJSON *object, struct text_error *err);
+lun_status vocab_read(struct vocab *v, struct json_text json, struct text_error *err);
 
 /* 1 and *id when the token is there. */
 int vocab_find(const struct vocab *v, const char *token, size_t len, uint32_t *id);
