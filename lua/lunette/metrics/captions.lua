@@ -87,9 +87,9 @@ local function read(path)
     table.insert(captions[name], caption)
   end
   text = text:gsub("^\xEF\xBB\xBF", "")
-  local parse, ok = text:find "^%s*{" and from_json_lines or from_csv, nil
-  ok, message = parse(text, path, add)
-  if not ok then return nil, message, "io" end
+  local parse = text:find "^%s*{" and from_json_lines or from_csv
+  local ok, problem = parse(text, path, add)
+  if not ok then return nil, problem, "io" end
   return captions
 end
 
