@@ -56,19 +56,23 @@ static int64_t end_key(const job *j, int64_t t) {
   return j->causal ? max_of(first_key(j, t), min_of(j->keys, t + j->keys - j->queries + 1)) : j->keys;
 }
 
-static void pack_keys(const job *j, desk *d, int64_t row, int64_t group) {
+static void pack_values(const job *j, float *to, int64_t row, int64_t group, int64_t begin, int64_t end) {
+  for (int64_t s = begin; s < end; s++) {
+    const float *v = at(j->v, row, group, s);
+    int64_t      c = 0;
+    for (; c + PANEL <= j->size; c += PANEL) memcpy(to + c * j->keys + s * PANEL, v + c, PANEL * sizeof *v);
+    if (c == j->size) continue;
+    memset(to + c * j->keys + s * PANEL, 0, PANEL * sizeof *v);
+    memcpy(to + c * j->keys + s * PANEL, v + c, (size_t)(j->size - c) * sizeof *v);
+  }
+}
+
+static void pack_group(const job *j, desk *d, int64_t row, int64_t group) {
   int64_t begin = first_key(j, 0) / PANEL * PANEL, end = end_key(j, j->queries - 1);
   if (d->row == row && d->group == group) return;
   for (int64_t s = begin; s < end; s += PANEL)
     j->isa->pack(at(j->k, row, group, s), j->k->stride[2], (int)min_of(PANEL, j->keys - s), j->size, d->k_panels + s * j->size);
-  for (int64_t c = 0; c < j->size; c += PANEL) {
-    int64_t columns = min_of(PANEL, j->size - c);
-    float  *to = d->v_panels + c * j->keys;
-    for (int64_t s = begin; s < end; s++) {
-      memcpy(to + s * PANEL, at(j->v, row, group, s) + c, (size_t)columns * sizeof *to);
-      if (columns < PANEL) memset(to + s * PANEL + columns, 0, (size_t)(PANEL - columns) * sizeof *to);
-    }
-  }
+  pack_values(j, d->v_panels, row, group, begin, end);
   d->row = row;
   d->group = group;
 }
@@ -83,11 +87,12 @@ static void product(const job *j, int64_t rows, const float *a, int64_t lda, con
                    c + r * ldc + p * PANEL, ldc);
 }
 
-typedef struct place { int64_t b, h, t; } place;      /* of a query */
+/* A query of the list of a group. */
+typedef struct query { int64_t b, h, t; } query;
 
-static place place_of(const job *j, int64_t row, int64_t group, int64_t query) {
-  return (place){ j->batch[j->start[row] + query / j->queries / j->heads],
-                  group * j->heads + query / j->queries % j->heads, query % j->queries };
+static query query_at(const job *j, int64_t row, int64_t group, int64_t i) {
+  return (query){ j->batch[j->start[row] + i / j->queries / j->heads],
+                  group * j->heads + i / j->queries % j->heads, i % j->queries };
 }
 
 /* Queries [first, first + rows) of the list of a group. */
@@ -96,26 +101,27 @@ static void attend(const job *j, desk *d, int64_t row, int64_t group, int64_t fi
   bool    one_head = first / j->queries == (first + rows - 1) / j->queries;
   int64_t begin = first_key(j, one_head ? first % j->queries : 0) / PANEL;
   int64_t end = end_key(j, one_head ? (first + rows - 1) % j->queries : j->queries - 1);
+  query   place[MAX_BLOCK];
+  float   scale[MAX_BLOCK];
   for (int64_t i = 0; i < rows; i++) {
-    place        p = place_of(j, row, group, first + i);
-    const float *q = at(j->q, p.b, p.h, p.t);
+    place[i] = query_at(j, row, group, first + i);
+    const float *q = at(j->q, place[i].b, place[i].h, place[i].t);
     for (int64_t c = 0; c < j->size; c++) d->q[i * q_step + c] = q[c] * j->scale;
   }
   product(j, rows, d->q, q_step, d->k_panels, j->size * PANEL, j->size, d->scores, s_step, begin, padded(end) / PANEL);
   begin *= PANEL;
-  float scale[MAX_BLOCK];
   for (int64_t i = 0; i < rows; i++) {
-    place     p = place_of(j, row, group, first + i);
-    score_row see = { .first = first_key(j, p.t), .end = end_key(j, p.t), .softcap = j->softcap };
-    if (j->mask) see.mask = at(j->mask, p.b, p.h, p.t), see.mask_step = j->mask->stride[3];
+    score_row see = { .first = first_key(j, place[i].t), .end = end_key(j, place[i].t), .softcap = j->softcap };
+    if (j->mask) see.mask = at(j->mask, place[i].b, place[i].h, place[i].t), see.mask_step = j->mask->stride[3];
     scale[i] = j->isa->weigh(d->scores + i * s_step, begin, padded(end), &see);
   }
   product(j, rows, d->scores + begin, s_step, d->v_panels + begin * PANEL, j->keys * PANEL, end - begin, d->y,
           j->size_padded, 0, j->size_padded / PANEL);
   for (int64_t i = 0; i < rows; i++) {
-    place  p = place_of(j, row, group, first + i);
-    float *y = at(j->y, p.b, p.h, p.t);
-    for (int64_t c = 0; c < j->size; c++) y[c] = scale[i] == 0 ? 0 : d->y[i * j->size_padded + c] * scale[i];
+    float       *y = at(j->y, place[i].b, place[i].h, place[i].t);
+    const float *sum = d->y + i * j->size_padded;
+    if (scale[i] == 0) memset(y, 0, (size_t)j->size * sizeof *y);
+    else for (int64_t c = 0; c < j->size; c++) y[c] = sum[c] * scale[i];
   }
 }
 
@@ -130,7 +136,7 @@ static void run(const void *arg, int64_t begin, int64_t end, void *own) {
     int64_t group = u / j->blocks % j->k->dim[1], row = u / j->blocks / j->k->dim[1], first = u % j->blocks * j->block;
     int64_t count = (j->start[row + 1] - j->start[row]) * j->heads * j->queries;
     if (first >= count) continue;
-    pack_keys(j, &d, row, group);
+    pack_group(j, &d, row, group);
     attend(j, &d, row, group, first, min_of(j->block, count - first));
   }
 }

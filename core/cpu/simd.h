@@ -33,6 +33,7 @@ INLINE vf v_fma(vf a, vf b, vf c) { return (vf)_mm512_fmadd_ps((__m512)a, (__m51
 INLINE vf v_max(vf a, vf b) { return (vf)_mm512_max_ps((__m512)a, (__m512)b); }
 INLINE vf v_min(vf a, vf b) { return (vf)_mm512_min_ps((__m512)a, (__m512)b); }
 INLINE vf v_sqrt(vf a) { return (vf)_mm512_sqrt_ps((__m512)a); }
+INLINE vf v_scale2(vf x, vf n) { return (vf)_mm512_scalef_ps((__m512)x, (__m512)n); }
 INLINE vf v_half(const uint16_t *p) { return (vf)_mm512_cvtph_ps(_mm256_loadu_si256((const void *)p)); }
 INLINE vf v_bytes(const int8_t *p) { return (vf)_mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128((const void *)p))); }
 #elif ISA_WIDTH == 8
@@ -63,6 +64,14 @@ INLINE vf v_bytes(const int8_t *p) {
   vi x;
   for (int i = 0; i < ISA_WIDTH; i++) x[i] = p[i];
   return __builtin_convertvector(x, vf);
+}
+#endif
+
+#if ISA_WIDTH < 16
+/* x 2^n for whole n in [-252, 254]; in two steps, since 2^n itself may not be a float. */
+INLINE vf v_scale2(vf x, vf n) {
+  vi whole = __builtin_convertvector(n, vi), half = whole >> 1;
+  return x * (vf)((half + 127) << 23) * (vf)((whole - half + 127) << 23);
 }
 #endif
 

@@ -19,8 +19,6 @@ INLINE vf v_poly(vf x, const float *c, int degree) {       /* c[degree] leads */
   return y;
 }
 
-INLINE vf v_power2(vi n) { return (vf)((n + 127) << 23); }
-
 /* e^x; below -104 the result is 0, above 88.8 infinite; subnormal results are rounded, not flushed. */
 INLINE vf v_exp(vf x) {
   /* (e^r - 1 - r) / r^2 for |r| <= 0.347: 3.1e-9 of e^r */
@@ -29,8 +27,7 @@ INLINE vf v_exp(vf x) {
   vf n = v_fma(x, v_splat(LOG2E), v_splat(ROUND)) - ROUND;
   vf r = v_fma(n, v_splat(-LN2_LO), v_fma(n, v_splat(-LN2_HI), x));
   vf p = v_fma(v_poly(r, c, 4) * r, r, r) + 1;
-  vi whole = __builtin_convertvector(n, vi), half = whole >> 1;
-  return p * v_power2(half) * v_power2(whole - half);
+  return v_scale2(p, n);
 }
 
 /* log(m) + e ln 2 for m in [sqrt(1/2), sqrt 2], e whole; 'low' is added to m where m alone is not exact. */
