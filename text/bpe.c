@@ -355,20 +355,21 @@ static struct cached *cache_slot(struct bpe *b, const char *word, size_t len) {
   return &b->cache[(h ^ h >> 15) % CACHE_SLOTS];
 }
 
-static void remember(struct cached *slot, const char *word, size_t len, const struct token *tokens, size_t count) {
-  size_t i;
+/* Keeps the tokens of 'out' from 'first' on as those of the word. */
+static void remember(struct cached *slot, const char *word, size_t len, const struct tokens *out, size_t first) {
+  size_t count = out->count - first, i;
   if (count > CACHE_TOKENS) return;
   slot->len = (uint8_t)len;
   slot->count = (uint8_t)count;
   memcpy(slot->word, word, len);
   for (i = 0; i < count; i++) {
     /* with a byte fallback for prefix or suffix, tokens can reach past the word: not worth a slot */
-    if (tokens[i].end > CACHE_WORD) {
+    if (out->items[first + i].end > CACHE_WORD) {
       slot->len = 0;
       return;
     }
-    slot->id[i] = tokens[i].id;
-    slot->end[i] = (uint8_t)tokens[i].end;
+    slot->id[i] = out->items[first + i].id;
+    slot->end[i] = (uint8_t)out->items[first + i].end;
   }
 }
 
@@ -396,7 +397,7 @@ lun_status bpe_tokenize(struct bpe *b, const char *word, size_t len, struct toke
       begin += s->len;
     }
   }
-  if (st == LUN_OK && slot != NULL) remember(slot, word, len, out->items + first, out->count - first);
+  if (st == LUN_OK && slot != NULL) remember(slot, word, len, out, first);
   return st;
 }
 
