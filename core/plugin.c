@@ -1,4 +1,5 @@
 /* plugin.c - opens plugins and keeps them, one list a process. */
+#define _GNU_SOURCE    /* dladdr */
 #include <dlfcn.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -100,11 +101,18 @@ lun_plugin *lun_plugin_find(const char *name) {
   return p;
 }
 
+/* Plugins stay until the process ends, and keep the host's table: so has the library it is in. */
+static void stay_loaded(void) {
+  Dl_info info;
+  if (dladdr(&plugins, &info) && info.dli_fname) dlopen(info.dli_fname, RTLD_LAZY | RTLD_NODELETE);
+}
+
 lun_plugin *lun_plugin_builtin(lun_ctx *cx) {
   pthread_mutex_lock(&lock);
   if (builtin.blocks.count == 0 || builtin.code != LUN_OK) {      /* the first time, or memory ran out the last time */
     builtin.blocks.count = builtin.funcs.count = builtin.classes.count = 0;
     builtin.code = LUN_OK;
+    stay_loaded();
     builtin.opening = true;
 #define BLOCK(name) lun_add_block(&builtin, &block_##name);
 #define FUNC(name)  lun_add_func(&builtin, &func_##name);

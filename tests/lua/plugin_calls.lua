@@ -89,16 +89,17 @@ local function failure(...)
 end
 
 equal(every.open "good", true, "a function that may fail and does not")
-local message, code = failure(every.open "f.png")
+local _, message, code
+message, code = failure(every.open "f.png")
 equal(message, "f.png: no such file", "message")
 equal(code, "io", "code name")
 for status, name in pairs { "arg", "shape", "dtype", "memory", "io", "device", "abi" } do
-  message, code = failure(every.open("f", { code = status }))
+  _, code = failure(every.open("f", { code = status }))
   equal(code, name, "code name")
 end
-message, code = failure(every.open("f", { silent = true }))
+message = failure(every.open("f", { silent = true }))
 equal(message, "it failed (io) and did not say why", "message of a silent failure")
-message, code = failure(every.open("f", { silent = true, code = 99 }))
+_, code = failure(every.open("f", { silent = true, code = 99 }))
 equal(code, "arg", "a code that is none")
 equal(every.open("f", { code = 0 }), nil, "fail() with LUN_OK is a failure")
 message = failure(every.open "nothing")
@@ -138,7 +139,7 @@ do
   equal(tostring(a), "every.counter (released)", "a released object as a string")
   raises("every.counter:add: the counter is released", a.add, a)
   raises("every.value: counter: object is released", every.value, a)
-  do local c <close> = b end
+  do local scope <close> = b end
   equal(every.living(), 0, "a closed object is dropped at once")
 end
 raises("every.counters: told to", every.counters, 3, { fail = true })
@@ -161,7 +162,8 @@ do
   equal(block.path, "", "no path yet")
   equal(block.nonsense, nil, "a field it does not have")
   raises("every.affine: x is missing, wanted a tensor", block)
-  local _, err = pcall(block, core.tensor({ 1, 2 }))
+  local err
+  _, err = pcall(block, core.tensor({ 1, 2 }))
   check(err:find("every.affine: mul: ", 1, true), "an operation's error names the block: %s", err)
   block.path = "encoder.layers.0"
   equal(block.path, "encoder.layers.0", "its path")

@@ -10,7 +10,8 @@ local function quote(s) return "'" .. s:gsub("'", "'\\''") .. "'" end
 
 -- Runs Lua code in a process of its own, with LUNETTE_PLUGINS as given -> what it prints, without the last newline
 local function run(plugins, code)
-  local command = ("LUNETTE_PLUGINS=%s HOME=/nowhere %s -e %s 2>&1"):format(quote(plugins), quote(arg[-1]), quote(code))
+  local script = build.write(build.file "child.lua", code)
+  local command = ("LUNETTE_PLUGINS=%s HOME=/nowhere %s %s 2>&1"):format(quote(plugins), quote(arg[-1]), quote(script))
   local pipe <close> = assert(io.popen(command))
   return (pipe:read "a":gsub("\n$", ""))
 end

@@ -58,7 +58,8 @@ local NAME, TEXT = "its name is not [a-z][a-z0-9_]* of at most 63 bytes", "its v
 
 for _, row in ipairs {
   { "", "not a plugin: it exports no lun_about" },
-  { "static const lun_plugin_about lun_about;\nLUN_EXPORT int use(void);\nint use(void) { return (int)lun_about.size; }", "not a plugin: it exports no lun_about" },
+  { "static const lun_plugin_about lun_about;\nLUN_EXPORT int use(void);\nint use(void) { return (int)lun_about.size; }",
+    "not a plugin: it exports no lun_about" },
   { "LUN_EXPORT int lun_about = 40;", "lun_about has 4 bytes, wanted at least 32" },
   { "LUN_EXPORT void lun_about(void);\nvoid lun_about(void) {}", "^lun_about has %d+ bytes, wanted at least 32$" },
   { "LUN_EXPORT extern lun_plugin_about lun_about;\nlun_plugin_about lun_about;", "^lun_about has %d+ bytes, wanted at least 32$" },
