@@ -10,8 +10,8 @@
 #include <string.h>
 
 #include "array.h"
-#include "regex.h"
-#include "strings.h"
+#include "pattern.h"
+#include "string_set.h"
 #include "unicode.h"
 #include "utf8.h"
 

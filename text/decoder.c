@@ -7,7 +7,7 @@
 #include "array.h"
 #include "byte_level.h"
 #include "normalizer.h"
-#include "regex.h"
+#include "pattern.h"
 
 enum decode_kind {
   DECODE_BYTE_LEVEL,

@@ -3,7 +3,7 @@
 #define TEXT_DECODER_H
 
 #include "json.h"
-#include "strings.h"
+#include "string_set.h"
 #include "utf8.h"
 
 /* Tokens on their way to text: strings that may be equal, in one pool. */

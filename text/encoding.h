@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "error.h"
+#include "text_error.h"
 #include "utf8.h"
 
 struct encoded {

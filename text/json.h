@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "error.h"
+#include "text_error.h"
 #include "utf8.h"
 
 /* JSON text not parsed yet; 'at' moves as it is read.  Both NULL where there is none. */

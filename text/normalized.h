@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "error.h"
+#include "text_error.h"
 
 struct span {
   uint32_t begin, end; /* bytes of the original text */

@@ -7,8 +7,8 @@
 #include "array.h"
 #include "byte_level.h"
 #include "normal_form.h"
-#include "regex.h"
-#include "strings.h"
+#include "pattern.h"
+#include "string_set.h"
 #include "unicode.h"
 #include "utf8.h"
 

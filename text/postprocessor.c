@@ -6,7 +6,7 @@
 
 #include "array.h"
 #include "byte_level.h"
-#include "strings.h"
+#include "string_set.h"
 #include "template.h"
 #include "unicode.h"
 #include "utf8.h"

@@ -12,9 +12,9 @@
 #include "array.h"
 #include "byte_level.h"
 #include "normalizer.h"
-#include "regex.h"
+#include "pattern.h"
 #include "split.h"
-#include "strings.h"
+#include "string_set.h"
 #include "unicode.h"
 #include "utf8.h"
 

@@ -3,7 +3,7 @@
 #define TEXT_SPLIT_H
 
 #include "json.h"
-#include "regex.h"
+#include "pattern.h"
 
 enum split_behavior { SPLIT_REMOVED, SPLIT_ISOLATED, SPLIT_MERGED_WITH_PREVIOUS, SPLIT_MERGED_WITH_NEXT, SPLIT_CONTIGUOUS };
 

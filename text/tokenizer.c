@@ -9,7 +9,7 @@
 #include "added_tokens.h"
 #include "array.h"
 #include "decoder.h"
-#include "limits.h"
+#include "truncation.h"
 #include "model.h"
 #include "normalizer.h"
 #include "postprocessor.h"

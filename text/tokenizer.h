@@ -9,7 +9,7 @@
 #define TEXT_TOKENIZER_H
 
 #include "encoding.h"
-#include "error.h"
+#include "text_error.h"
 #include "utf8.h"
 
 enum {

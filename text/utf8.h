@@ -4,7 +4,7 @@
 
 #include <stdint.h>
 
-#include "error.h"
+#include "text_error.h"
 
 struct utf8_bytes {
   char *items;

@@ -3,7 +3,7 @@
 #define TEXT_VOCAB_H
 
 #include "json.h"
-#include "strings.h"
+#include "string_set.h"
 
 struct vocab_ids {
   uint32_t *items;

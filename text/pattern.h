@@ -1,15 +1,15 @@
 /*
-** regex.h - regular expressions of tokenizer.json, by PCRE2.
+** pattern.h - regular expressions of tokenizer.json, by PCRE2.
 **
 ** Hugging Face's patterns are written for Oniguruma's Ruby syntax with the Unicode tables of
-** version 16; regex.c translates what PCRE2 reads differently.
+** version 16; pattern_syntax.c translates what PCRE2 reads differently.
 */
-#ifndef TEXT_REGEX_H
-#define TEXT_REGEX_H
+#ifndef TEXT_PATTERN_H
+#define TEXT_PATTERN_H
 
 #include <stddef.h>
 
-#include "error.h"
+#include "text_error.h"
 
 struct regex;
 

@@ -1,5 +1,5 @@
-/* strings.c - a set of strings: one pool of bytes, one open-addressing table. */
-#include "strings.h"
+/* string_set.c - a set of strings: one pool of bytes, one open-addressing table. */
+#include "string_set.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,15 +1,15 @@
 /*
-** strings.h - a set of strings, numbered from 0 in the order they were added.
+** string_set.h - a set of strings, numbered from 0 in the order they were added.
 **
 ** The vocabulary, its added tokens and the tokens of an encoding are such
 ** strings: bytes of one pool, found again by hash.
 */
-#ifndef TEXT_STRINGS_H
-#define TEXT_STRINGS_H
+#ifndef TEXT_STRING_SET_H
+#define TEXT_STRING_SET_H
 
 #include <stdint.h>
 
-#include "error.h"
+#include "text_error.h"
 
 #define STRINGS_NONE UINT32_MAX
 

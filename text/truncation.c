@@ -1,10 +1,10 @@
-/* limits.c - truncation and padding. */
-#include "limits.h"
+/* truncation.c - truncation and padding. */
+#include "truncation.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "strings.h"
+#include "string_set.h"
 
 /* Index of the member's value in 'names', or LUN_EIO. */
 static lun_status read_choice(const cJSON *json, const char *where, const char *name, const char *const *names,

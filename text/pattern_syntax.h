@@ -1,6 +1,6 @@
-/* regex_syntax.h - Oniguruma's Ruby syntax in PCRE2's words. */
-#ifndef TEXT_REGEX_SYNTAX_H
-#define TEXT_REGEX_SYNTAX_H
+/* pattern_syntax.h - Oniguruma's Ruby syntax in PCRE2's words. */
+#ifndef TEXT_PATTERN_SYNTAX_H
+#define TEXT_PATTERN_SYNTAX_H
 
 #include "utf8.h"
 

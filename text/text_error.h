@@ -1,4 +1,4 @@
-/* error.h - what went wrong in the tokenizer engine, carried without the host. */
+/* text_error.h - what went wrong in the tokenizer engine, carried without the host. */
 #ifndef TEXT_ERROR_H
 #define TEXT_ERROR_H
 

@@ -1,5 +1,5 @@
 /*
-** regex_syntax.c - translates Oniguruma's Ruby syntax to PCRE2's.
+** pattern_syntax.c - translates Oniguruma's Ruby syntax to PCRE2's.
 **
 ** What differs: \h \v \O \b \w \s \d, (?m), {,n}, intersections and nested classes, scripts, and
 ** the version of Unicode.  Debian 12's PCRE2 knows Unicode 14, Oniguruma 6.9.10 knows 16: classes
@@ -7,12 +7,12 @@
 ** A negated property inside a class ([\P{L}x]) is left as PCRE2 has it.
 ** Source: Oniguruma's doc/RE and doc/SYNTAX.md; pcre2pattern(3).
 */
-#include "regex_syntax.h"
+#include "pattern_syntax.h"
 
 #include <ctype.h>
 #include <string.h>
 
-#include "regex.h"
+#include "pattern.h"
 
 #define NEW_LU \
   "\\x{1C89}\\x{A7CB}-\\x{A7CC}\\x{A7DA}\\x{A7DC}\\x{10D50}-\\x{10D65}"

@@ -1,6 +1,6 @@
-/* limits.h - the members "truncation" and "padding" of tokenizer.json. */
-#ifndef TEXT_LIMITS_H
-#define TEXT_LIMITS_H
+/* truncation.h - the members "truncation" and "padding" of tokenizer.json. */
+#ifndef TEXT_TRUNCATION_H
+#define TEXT_TRUNCATION_H
 
 #include "encoding.h"
 #include "json.h"

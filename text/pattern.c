@@ -1,5 +1,5 @@
-/* regex.c - compiles and runs patterns; what the syntaxes do not share is in regex_syntax.c. */
-#include "regex.h"
+/* pattern.c - compiles and runs patterns; what the syntaxes do not share is in pattern_syntax.c. */
+#include "pattern.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -8,7 +8,7 @@
 #include <pcre2.h>
 
 #include "array.h"
-#include "regex_syntax.h"
+#include "pattern_syntax.h"
 #include "utf8.h"
 
 /* A hostile pattern ends in an error after this much work on one match. */

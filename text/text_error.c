@@ -1,5 +1,5 @@
-/* error.c - fills struct text_error. */
-#include "error.h"
+/* text_error.c - fills struct text_error. */
+#include "text_error.h"
 
 #include <stdarg.h>
 #include <stdio.h>
