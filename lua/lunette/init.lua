@@ -21,11 +21,13 @@ function lunette.with_prefix(tokens, x)
   return lunette.concat(table.unpack(list))
 end
 
--- lunette.vision, lunette.text and other plugins are loaded when first used.
+-- lunette.vision, lunette.text and other modules and plugins are loaded when first used.
 return setmetatable(lunette, { __index = function (t, name)
-  if type(name) ~= "string" or not package.searchpath("lunette." .. name, package.path) and not core.plugins then return nil end
+  if type(name) ~= "string" or not name:match "^[%a_][%w_]*$" then return nil end
   local ok, module = pcall(require, "lunette." .. name)
-  if not ok then error(module, 2) end
-  t[name] = module
-  return module
+  if ok then
+    t[name] = module
+    return module
+  end
+  if not module:find(("module 'lunette.%s' not found"):format(name), 1, true) then error(module, 2) end
 end })
