@@ -6,47 +6,51 @@
 */
 #include "normal_form.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 #include "array.h"
 #include "unicode.h"
 #include "utf8.h"
 
-/* Canonical ordering: a stable insertion sort of the last character among the marks before it. */
-static void order_last(struct changes *list) {
-  size_t i = list->count - 1;
-  struct change last = list->items[i];
-  int class = unicode_combining_class(last.c);
-  if (class == 0) return;
-  while (i > 0 && unicode_combining_class(list->items[i - 1].c) > class) {
-    list->items[i] = list->items[i - 1];
-    i--;
+/* Canonical ordering of the marks from 'begin' on: a counting sort by class, so that it is stable and linear. */
+static lun_status order_marks(struct changes *list, size_t begin, struct changes *scratch, struct text_error *err) {
+  size_t count = list->count - begin, place[256] = {0}, sum = 0, i;
+  struct change *marks = list->items + begin;
+  for (i = 1; i < count; i++)
+    if (unicode_combining_class(marks[i].c) < unicode_combining_class(marks[i - 1].c)) break;
+  if (i >= count) return LUN_OK;
+  if (!ARRAY_RESERVE(scratch, count)) return text_no_memory(err);
+  memcpy(scratch->items, marks, count * sizeof *marks);
+  for (i = 0; i < count; i++) place[unicode_combining_class(marks[i].c)]++;
+  for (i = 0; i < 256; i++) {
+    size_t n = place[i];
+    place[i] = sum;
+    sum += n;
   }
-  list->items[i] = last;
+  for (i = 0; i < count; i++) marks[place[unicode_combining_class(scratch->items[i].c)]++] = scratch->items[i];
+  return LUN_OK;
 }
 
-/*
-** Marks the longest run that order_last() may have to walk: Unicode's stream-safe format allows 30
-** marks in a row; real text has fewer, hostile text is stopped from costing quadratic time.
-*/
-enum { MAX_MARKS = 4096 };
-
-static lun_status decompose(const char *text, size_t len, int compat, struct changes *out, struct text_error *err) {
-  size_t at = 0, marks = 0;
-  while (at < len) {
+static lun_status decompose(const char *text, size_t len, int compat, struct changes *out, struct changes *scratch,
+                            struct text_error *err) {
+  size_t at = 0, marks = 0; /* where the last marks begin */
+  lun_status st = LUN_OK;
+  while (st == LUN_OK && at < len) {
     uint32_t c, parts[UNICODE_DECOMPOSED];
     int n, i;
     at += utf8_decode(text + at, &c);
     n = unicode_decompose(c, compat, parts);
     if (!ARRAY_RESERVE(out, out->count + (size_t)n)) return text_no_memory(err);
-    for (i = 0; i < n; i++) {
-      marks = unicode_combining_class(parts[i]) == 0 ? 0 : marks + 1;
-      if (marks > MAX_MARKS)
-        return text_fail(err, LUN_EARG, "more than %d combining marks in a row, at byte %zu of the text", MAX_MARKS, at);
+    for (i = 0; st == LUN_OK && i < n; i++) {
+      int starter = unicode_combining_class(parts[i]) == 0;
+      if (starter && out->count > marks) st = order_marks(out, marks, scratch, err);
       out->items[out->count].c = parts[i];
       out->items[out->count++].diff = i > 0;
-      order_last(out);
+      if (starter) marks = out->count;
     }
   }
-  return LUN_OK;
+  return st == LUN_OK && out->count > marks ? order_marks(out, marks, scratch, err) : st;
 }
 
 /* Composes in place: a mark joins the last starter unless one of the same or a higher class stands between. */
@@ -78,9 +82,11 @@ static void compose(struct changes *list) {
 
 lun_status normal_form(const char *text, size_t len, int compat, int composed, struct changes *out,
                        struct text_error *err) {
+  struct changes scratch = {0};
   lun_status st;
   out->count = 0;
-  st = decompose(text, len, compat, out, err);
+  st = decompose(text, len, compat, out, &scratch, err);
+  free(scratch.items);
   if (st == LUN_OK && composed) compose(out);
   return st;
 }
