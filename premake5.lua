@@ -29,9 +29,10 @@ workspace "lunette"
   buildoptions { "-Wshadow", "-Wstrict-prototypes", "-fvisibility=hidden", "-fPIC",
                  "-ffp-contract=off" }     -- our loops round alike everywhere; OpenBLAS may not
   if sanitize then
-    buildoptions { "-g", "-O1", "-fsanitize=" .. sanitize, "-fno-sanitize-recover=all",
+    symbols "On"
+    buildoptions { "-O1", "-fsanitize=" .. sanitize, "-fno-sanitize-recover=all",
                    "-fno-omit-frame-pointer" }
-    linkoptions  { "-fsanitize=" .. sanitize }
+    linkoptions  { "-fsanitize=" .. sanitize, "-Wl,-z,nodelete" }   -- a leak's stack needs the code it names
   else
     filter "configurations:Debug"
       symbols "On"
@@ -39,6 +40,12 @@ workspace "lunette"
       optimize "Speed"
     filter {}
   end
+
+-- Folders for #include "...", seen from the makefiles.  Not includedirs, or text/strings.h would
+-- stand in for <strings.h>.
+local function own_headers(folders)
+  for _, folder in ipairs(folders) do buildoptions { "-iquote../" .. folder } end
+end
 
 -- Each part in C is compiled once, into an archive that the shared library
 -- made of it and its test programs link.
@@ -52,11 +59,11 @@ for part in pairs(parts) do
     kind "StaticLib"
     targetdir(build .. "/archives")
     files { part .. "/**.c" }
-    includedirs { "core" }
+    own_headers { "core" }
 end
 
 local function link_part(part)
-  includedirs { "core" }
+  own_headers { "core" }
   links { part .. "_objects" }
   links(parts[part])
 end
@@ -101,7 +108,7 @@ local function program(file, name, subject)
     kind "ConsoleApp"
     targetdir(build .. "/tests")
     files { file }
-    includedirs { ".", "tests/c", part }
+    own_headers { "tests/c", part }
     link_part(part)
 end
 

@@ -10,7 +10,7 @@ local function flag(map)
   return function (value) if map[value] then flags { map[value] } end end
 end
 cdialect = function (std) buildoptions { "-std=" .. std:lower() } end
-warnings = flag { Extra = "ExtraWarnings" }
+warnings = function () buildoptions { "-Wall", "-Wextra" } end    -- ExtraWarnings is -Wall alone
 symbols  = flag { On = "Symbols" }
 optimize = flag { Speed = "OptimizeSpeed", On = "Optimize" }
 

@@ -7,4 +7,4 @@ local output = make:read "a"
 local ok = make:close()
 if not ok then print(output) end
 print(ok and "1 passed, 0 failed" or "0 passed, 1 failed")
-os.exit(ok)
+os.exit(ok == true)
