@@ -51,12 +51,13 @@ static size_t skip_chars(const struct normalized *in, size_t at, size_t count) {
 
 lun_status normalized_rewrite(struct normalized *out, const struct normalized *in, const struct changes *changes,
                               struct text_error *err) {
-  static const struct span nowhere = {0, 0};
+  struct span start = {0, 0}; /* of nothing, before the first byte */
   size_t at = 0, i;
+  if (in->len > 0) start.begin = start.end = in->from[0].begin;
   for (i = 0; i < changes->count; i++) {
     const struct change *ch = &changes->items[i];
     int added = ch->diff > 0 || at >= in->len;
-    struct span from = !added ? in->from[at] : at > 0 ? in->from[at - 1] : nowhere;
+    struct span from = !added ? in->from[at] : at > 0 ? in->from[at - 1] : start;
     lun_status st = normalized_append_char(out, ch->c, from, err);
     if (st != LUN_OK) return st;
     if (!added) at = skip_chars(in, at, 1 + (size_t)-ch->diff);

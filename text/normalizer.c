@@ -228,11 +228,12 @@ static lun_status strip(const struct step *s, struct normalized *out, const stru
 
 lun_status normalized_replace(struct normalized *out, const struct normalized *in, struct regex *re,
                               const char *content, struct text_error *err) {
-  static const struct span nowhere = {0, 0};
   struct ranges cut = {0};
   size_t len = strlen(content), i, at;
+  struct span start = {0, 0}; /* of nothing, before the first byte */
   uint32_t c;
   lun_status st = regex_cut(re, in->text, in->len, &cut, err);
+  if (in->len > 0) start.begin = start.end = in->from[0].begin;
   for (i = 0; st == LUN_OK && i < cut.count; i++) {
     const struct range *r = &cut.items[i];
     if (!r->match) {
@@ -241,7 +242,7 @@ lun_status normalized_replace(struct normalized *out, const struct normalized *i
     }
     for (at = 0; st == LUN_OK && at < len; at += utf8_decode(content + at, &c)) {
       utf8_decode(content + at, &c);
-      st = normalized_append_char(out, c, r->end > 0 ? in->from[r->end - 1] : nowhere, err);
+      st = normalized_append_char(out, c, r->end > 0 ? in->from[r->end - 1] : start, err);
     }
   }
   free(cut.items);

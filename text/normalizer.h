@@ -19,7 +19,7 @@ void normalizer_free(struct normalizer *n);
 struct regex;
 lun_status pattern_read(const cJSON *owner, const char *where, struct regex **out, struct text_error *err);
 
-/* Replaces every match: what is added takes the span of the last byte replaced.  LUN_EARG, LUN_EMEM. */
+/* Appends 'in' with every match replaced: what is added takes the span of the last byte before it.  LUN_EARG, LUN_EMEM. */
 lun_status normalized_replace(struct normalized *out, const struct normalized *in, struct regex *re,
                               const char *content, struct text_error *err);
 
