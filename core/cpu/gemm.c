@@ -4,7 +4,7 @@
 **
 ** A panel of the right operand is read from the second-level cache by tiles of up
 ** to 14 rows; the rows of a block stay there beside it while panel follows panel.
-** K is never cut: sums stay in registers from the first term to the last.
+** K is not cut into blocks: panels are narrow enough.
 */
 #include <string.h>
 #include "gemm.h"
@@ -13,6 +13,8 @@
 enum {
   BLOCK_BYTES = 512 << 10,     /* rows of a block: half of a second-level cache of 1 MiB */
   MAX_TILE_ROWS = 16,
+  WAYS = 8,                    /* of the first-level cache, where addresses 4096 bytes apart meet in one set */
+  SKEW = 16,
 };
 
 typedef struct plan {
@@ -20,7 +22,14 @@ typedef struct plan {
   const cpu_isa *isa;
   int64_t        blocks, block_rows, panels;
   bool           in_place;     /* panels are read as they are packed */
+  bool           skewed;       /* rows of a tile would push each other out of the cache where they are */
 } plan;
+
+/* A thread's own memory. */
+typedef struct desk {
+  float *panel;                /* [K][32], unless in place */
+  float *rows;                 /* [tile rows][K + SKEW], if skewed */
+} desk;
 
 /* Panel p of right[b]: packed as F32 or read by few rows, where it lies; otherwise written to 'own'. */
 static const void *panel_at(const plan *s, int64_t b, int64_t p, float *own) {
@@ -36,43 +45,55 @@ static const void *panel_at(const plan *s, int64_t b, int64_t p, float *own) {
   return own;
 }
 
-static void run_unit(const plan *s, int64_t b, int64_t block, int64_t p, float *own) {
+/* One tile: at most a panel wide, so that the last columns of c go through a buffer. */
+static void run_tile(const plan *s, panel_kind kind, int rows, const float *a, const void *panel, const float *bias, float *c,
+                     int columns, float *skewed) {
+  const gemm *g = &s->g;
+  float       edge[MAX_TILE_ROWS * PANEL];
+  int64_t     lda = g->k;
+  if (s->skewed && rows > WAYS) {
+    lda = g->k + SKEW;
+    for (int r = 0; r < rows; r++) memcpy(skewed + r * lda, a + r * g->k, (size_t)g->k * sizeof *a);
+    a = skewed;
+  }
+  if (columns == PANEL) {
+    s->isa->tile(kind, rows, a, lda, panel, g->k, bias, c, g->n);
+  } else {
+    s->isa->tile(kind, rows, a, lda, panel, g->k, bias, edge, PANEL);
+    for (int r = 0; r < rows; r++) memcpy(c + r * g->n, edge + r * PANEL, (size_t)columns * sizeof *c);
+  }
+  if (g->activation)
+    for (int r = 0; r < rows; r++) g->activation(c + r * g->n, c + r * g->n, columns);
+}
+
+static void run_unit(const plan *s, int64_t b, int64_t block, int64_t p, const desk *own) {
   const gemm *g = &s->g;
   panel_kind  kind = g->pack && s->in_place ? g->pack->kind : PANEL_F32;
-  const void *panel = panel_at(s, b, p, own);
+  const void *panel = panel_at(s, b, p, own->panel);
   int64_t     first = block * s->block_rows, rows = g->m - first < s->block_rows ? g->m - first : s->block_rows;
-  int         columns = g->n - p * PANEL < PANEL ? (int)(g->n - p * PANEL) : PANEL;
   int64_t     most = kind == PANEL_F32 ? s->isa->tile_rows : s->isa->few_rows;
   int64_t     tiles = (rows + most - 1) / most, step = (rows + tiles - 1) / tiles;    /* tiles of nearly one height */
+  int         columns = g->n - p * PANEL < PANEL ? (int)(g->n - p * PANEL) : PANEL;
   const float *a = g->a + (g->a_offset ? g->a_offset[b] : 0) + first * g->k;
   const float *bias = g->bias ? g->bias + p * PANEL : NULL;
   float       *c = g->c + (b * g->m + first) * g->n + p * PANEL;
-  float        edge[MAX_TILE_ROWS * PANEL], edge_bias[PANEL] = { 0 };
+  float        edge_bias[PANEL] = { 0 };
   if (columns < PANEL && bias) bias = memcpy(edge_bias, bias, (size_t)columns * sizeof *bias);
-  for (int64_t r = 0; r < rows; r += step) {
-    int    height = (int)(rows - r < step ? rows - r : step);
-    float *to = c + r * g->n;
-    if (columns == PANEL) {
-      s->isa->tile(kind, height, a + r * g->k, g->k, panel, g->k, bias, to, g->n);
-    } else {
-      s->isa->tile(kind, height, a + r * g->k, g->k, panel, g->k, bias, edge, PANEL);
-      for (int i = 0; i < height; i++) memcpy(to + i * g->n, edge + i * PANEL, (size_t)columns * sizeof *to);
-    }
-    if (g->activation)
-      for (int i = 0; i < height; i++) g->activation(to + i * g->n, to + i * g->n, columns);
-  }
+  for (int64_t r = 0; r < rows; r += step)
+    run_tile(s, kind, (int)(rows - r < step ? rows - r : step), a + r * g->k, panel, bias, c + r * g->n, columns, own->rows);
 }
 
 static void run_units(const void *arg, int64_t begin, int64_t end, void *own) {
   const plan *s = arg;
+  desk        d = { own, (float *)own + (s->in_place ? 0 : s->g.k * PANEL) };
   for (int64_t u = begin; u < end; u++)
-    run_unit(s, u / s->panels / s->blocks, u / s->panels % s->blocks, u % s->panels, own);
+    run_unit(s, u / s->panels / s->blocks, u / s->panels % s->blocks, u % s->panels, &d);
 }
 
 lun_status gemm_run(lun_ctx *cx, const gemm *g) {
   plan    s = { .g = *g, .isa = isa_now() };
-  int64_t most, units;
-  size_t  bytes = 0;
+  int64_t most, units, own;
+  size_t  bytes;
   if (g->batch == 0 || g->m == 0 || g->n == 0) return LUN_OK;
   most = BLOCK_BYTES / 4 / (g->k > 0 ? g->k : 1);
   most = most < 4 * s.isa->tile_rows ? 4 * s.isa->tile_rows : most > 1024 ? 1024 : most;
@@ -80,7 +101,9 @@ lun_status gemm_run(lun_ctx *cx, const gemm *g) {
   s.block_rows = (g->m + s.blocks - 1) / s.blocks;
   s.panels = (g->n + PANEL - 1) / PANEL;
   s.in_place = g->pack && (g->pack->kind == PANEL_F32 || s.block_rows <= s.isa->few_rows);
-  if (!s.in_place && __builtin_mul_overflow((size_t)g->k, PANEL * sizeof(float), &bytes)) bytes = SIZE_MAX / 2;
+  s.skewed = g->k > 0 && g->k % 1024 == 0 && s.isa->tile_rows > WAYS && s.block_rows > WAYS;
+  own = (s.in_place ? 0 : PANEL) + (s.skewed ? s.isa->tile_rows : 0);      /* rows of K and a little */
+  if (__builtin_mul_overflow((size_t)own * sizeof(float), (size_t)g->k + SKEW, &bytes)) bytes = SIZE_MAX / 2;
   units = g->batch * s.blocks * s.panels;
   return share_run(cx, units, units / (8 * (int64_t)lun_threads(cx)), bytes, run_units, &s);
 }

@@ -6,8 +6,8 @@
 
 /*
 ** c[b] = f(a[b] right[b] + bias) for 'batch' pairs of matrices: a[b] is [M, K], c[b] is
-** [M, N], both contiguous.  Every element is the sum over k from 0 on, in order, with
-** FMA where the processor has it: it depends on its row and its column alone.
+** [M, N], both contiguous.  Every element is summed over k in one order (isa.h),
+** with FMA where the processor has it: it depends on its row and its column alone.
 */
 typedef struct gemm {
   int64_t         batch, m, n, k;

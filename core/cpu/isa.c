@@ -29,3 +29,8 @@ const cpu_isa *isa_now(void) {
   pthread_once(&once, choose);
   return chosen;
 }
+
+void isa_use(const cpu_isa *isa) {
+  pthread_once(&once, choose);
+  chosen = isa;
+}

@@ -20,7 +20,7 @@
 **   Q8_K       blocks of 32 rows: 32 scales (f32), one a column, then [32][32] signed bytes
 **   Q8_N       rows: a scale (f32), then 32 signed bytes
 */
-enum { PANEL = 32 };
+enum { PANEL = 32, STRETCH = 256 };
 typedef enum panel_kind { PANEL_F32, PANEL_F16, PANEL_Q8_K, PANEL_Q8_N, PANEL_KINDS } panel_kind;
 enum { Q8_K_BYTES = 32 * 4 + 32 * 32, Q8_N_BYTES = 4 + 32 };
 
@@ -48,7 +48,8 @@ typedef struct cpu_isa {
 
   /*
   ** c[r][j] = sum_k a[r][k] panel[k][j] + bias[j] for rows r, 32 columns j; bias may be NULL.
-  ** The sum starts from 0 and goes through k in order, whatever 'rows' and 'kind'.
+  ** Each stretch of 256 k, counted from the first, is summed in order from 0, and then the
+  ** stretches in order, whatever 'rows' and 'kind': an element depends on its row and column alone.
   */
   void (*tile)(panel_kind kind, int rows, const float *a, int64_t lda, const void *panel, int64_t k,
                const float *bias, float *c, int64_t ldc);
@@ -67,7 +68,7 @@ typedef struct cpu_isa {
 
   /*
   ** Scores s[begin .. end) of one query to e^(score - largest), in place, zeros for hidden keys;
-  ** returns 1 / their sum, 0 where no key is seen.  begin and end are multiples of 32.
+  ** returns 1 / their sum, 0 where no key is seen.  begin and end are multiples of PANEL.
   */
   float (*weigh)(float *s, int64_t begin, int64_t end, const score_row *row);
 } cpu_isa;
@@ -79,5 +80,6 @@ extern const cpu_isa isa_avx2, isa_avx512;
 
 const cpu_isa *isa_now(void);                 /* the one in use */
 const cpu_isa *isa_find(const char *name);    /* NULL unless the processor has it */
+void           isa_use(const cpu_isa *isa);   /* from now on, whatever the environment says; for tests */
 
 #endif

@@ -14,19 +14,19 @@ static const char *element(lun_dtype dtype, const void *data, int64_t i) {
 
 /* Rows of [N, K] become columns; other types pass through f32, a stretch of K at a time. */
 static void columns_from_rows(lun_dtype dtype, const void *data, int64_t n, int64_t k, int64_t panel, float *to) {
-  enum { STRETCH = 64 };
+  enum { PIECE = 64 };
   const cpu_isa *isa = isa_now();
-  float          rows[PANEL * STRETCH];
+  float          rows[PANEL * PIECE];
   int            columns = panel_columns(n, panel);
   if (dtype == LUN_F32) {
     isa->pack((const float *)data + panel * PANEL * k, k, columns, k, to);
     return;
   }
-  for (int64_t at = 0; at < k; at += STRETCH) {
-    int64_t length = k - at < STRETCH ? k - at : STRETCH;
+  for (int64_t at = 0; at < k; at += PIECE) {
+    int64_t length = k - at < PIECE ? k - at : PIECE;
     for (int i = 0; i < columns; i++)
-      lun_row_to_f32(dtype, element(dtype, data, (panel * PANEL + i) * k + at), length, rows + i * STRETCH);
-    isa->pack(rows, STRETCH, columns, length, to + at * PANEL);
+      lun_row_to_f32(dtype, element(dtype, data, (panel * PANEL + i) * k + at), length, rows + i * PIECE);
+    isa->pack(rows, PIECE, columns, length, to + at * PANEL);
   }
 }
 

@@ -68,7 +68,7 @@ static void pack_values(const job *j, float *to, int64_t row, int64_t group, int
 }
 
 static void pack_group(const job *j, desk *d, int64_t row, int64_t group) {
-  int64_t begin = first_key(j, 0) / PANEL * PANEL, end = end_key(j, j->queries - 1);
+  int64_t begin = first_key(j, 0) / STRETCH * STRETCH, end = end_key(j, j->queries - 1);
   if (d->row == row && d->group == group) return;
   for (int64_t s = begin; s < end; s += PANEL)
     j->isa->pack(at(j->k, row, group, s), j->k->stride[2], (int)min_of(PANEL, j->keys - s), j->size, d->k_panels + s * j->size);
@@ -99,7 +99,7 @@ static query query_at(const job *j, int64_t row, int64_t group, int64_t i) {
 static void attend(const job *j, desk *d, int64_t row, int64_t group, int64_t first, int64_t rows) {
   int64_t q_step = j->size_padded + SKEW, s_step = j->keys_padded + SKEW;
   bool    one_head = first / j->queries == (first + rows - 1) / j->queries;
-  int64_t begin = first_key(j, one_head ? first % j->queries : 0) / PANEL;
+  int64_t begin = first_key(j, one_head ? first % j->queries : 0) / STRETCH * STRETCH;      /* where 'tile' begins to sum anew */
   int64_t end = end_key(j, one_head ? (first + rows - 1) % j->queries : j->queries - 1);
   query   place[MAX_BLOCK];
   float   scale[MAX_BLOCK];
@@ -108,8 +108,7 @@ static void attend(const job *j, desk *d, int64_t row, int64_t group, int64_t fi
     const float *q = at(j->q, place[i].b, place[i].h, place[i].t);
     for (int64_t c = 0; c < j->size; c++) d->q[i * q_step + c] = q[c] * j->scale;
   }
-  product(j, rows, d->q, q_step, d->k_panels, j->size * PANEL, j->size, d->scores, s_step, begin, padded(end) / PANEL);
-  begin *= PANEL;
+  product(j, rows, d->q, q_step, d->k_panels, j->size * PANEL, j->size, d->scores, s_step, begin / PANEL, padded(end) / PANEL);
   for (int64_t i = 0; i < rows; i++) {
     score_row see = { .first = first_key(j, place[i].t), .end = end_key(j, place[i].t), .softcap = j->softcap };
     if (j->mask) see.mask = at(j->mask, place[i].b, place[i].h, place[i].t), see.mask_step = j->mask->stride[3];
