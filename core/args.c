@@ -121,39 +121,41 @@ void *args_object(const lun_args *a, const char *name, const lun_class *cls) {
 
 /* ---- results --------------------------------------------------------------- */
 
+/*
+** A result holds what it returns by itself, not in the scope or in scratch
+** memory: the binding may be led to other calls while it passes values on.
+*/
 struct lun_result {
   lun_ctx          *cx;
   const lun_plugin *plugin;      /* whose call it is */
-  lun_value        *value;       /* in scratch memory */
+  lun_value        *value;
   int               count, room;
-  lun_object       *objects;     /* those nobody took yet */
 };
 
-lun_result *lun_result_open(lun_ctx *cx) {
+lun_result *result_open(lun_ctx *cx, const lun_plugin *p) {
   lun_result *r = lun_alloc(sizeof *r);
-  if (r) *r = (lun_result){ .cx = cx };
+  if (r) *r = (lun_result){ .cx = cx, .plugin = p };
+  else lun_fail(cx, LUN_EMEM, "out of memory");
   return r;
 }
 
-void result_clear(lun_result *r) {
-  while (r->objects) {
-    lun_object *o = r->objects;
-    r->objects = o->next;
-    lun_object_drop(o);
+static void free_value(lun_value *v) {
+  switch (v->type) {
+    case LUN_STR:    lun_free((void *)(uintptr_t)v->as.string.s); break;
+    case LUN_STRS:   lun_free((void *)(uintptr_t)v->as.strings); break;
+    case LUN_INTS:   lun_free((void *)(uintptr_t)v->as.integers); break;
+    case LUN_NUMS:   lun_free((void *)(uintptr_t)v->as.numbers); break;
+    case LUN_TENSOR: lun_drop(v->as.tensor); break;
+    case LUN_OBJECT: lun_object_drop(v->as.object); break;
+    default: break;
   }
-  r->value = NULL;
-  r->count = r->room = 0;
 }
 
 void lun_result_close(lun_result *r) {
   if (!r) return;
-  result_clear(r);
+  while (r->count > 0) free_value(&r->value[--r->count]);
+  lun_free(r->value);
   lun_free(r);
-}
-
-void result_begin(lun_result *r, const lun_plugin *p) {
-  result_clear(r);
-  r->plugin = p;
 }
 
 const lun_value *lun_result_values(const lun_result *r, int *count) {
@@ -161,126 +163,101 @@ const lun_value *lun_result_values(const lun_result *r, int *count) {
   return r->value;
 }
 
-void lun_result_take(lun_result *r, lun_object *object) {
-  lun_object **at = &r->objects;
-  while (*at && *at != object) at = &(*at)->next;
-  if (*at) *at = object->next;
+lun_object *lun_result_take(lun_result *r, int i) {
+  lun_value *v = &r->value[i];
+  lun_object *object = v->type == LUN_OBJECT ? v->as.object : NULL;
+  if (object) v->type = LUN_END;
+  return object;
 }
 
-/* A place for one more; NULL after an error. */
-static lun_value *next_value(lun_result *r, lun_type type) {
-  lun_value *v;
-  if (r->count == r->room) {
-    int room = r->room ? r->room * 2 : 8;
-    v = lun_scratch(r->cx, (size_t)room * sizeof *v);
-    if (!v) return NULL;
-    if (r->count) memcpy(v, r->value, (size_t)r->count * sizeof *v);
-    r->value = v;
-    r->room = room;
-  }
-  v = &r->value[r->count++];
-  *v = (lun_value){ .type = type };
-  return v;
+static void *allocate(lun_result *r, size_t bytes) {
+  void *p = lun_alloc(bytes);
+  if (!p) lun_fail(r->cx, LUN_EMEM, "out of memory: a result of %zu bytes", bytes);
+  return p;
 }
 
-/* A result that is a copy of 'count' numbers of 8 bytes. */
-static lun_status copy_list(lun_result *r, lun_type type, const void *from, size_t count) {
-  void      *to = lun_scratch(r->cx, count <= SIZE_MAX / 8 ? count * 8 : SIZE_MAX);
-  lun_value *v = to ? next_value(r, type) : NULL;
-  if (!v) return lun_error(r->cx);
-  if (count) memcpy(to, from, count * 8);
-  v->count = count;
-  if (type == LUN_INTS) v->as.integers = to;
-  else v->as.numbers = to;
+/* Makes room for one more value; false after an error. */
+static bool reserve(lun_result *r) {
+  int        room = r->room ? r->room * 2 : 8;
+  lun_value *more;
+  if (r->count < r->room) return true;
+  more = allocate(r, (size_t)room * sizeof *more);
+  if (!more) return false;
+  if (r->count) memcpy(more, r->value, (size_t)r->count * sizeof *more);
+  lun_free(r->value);
+  r->value = more;
+  r->room = room;
+  return true;
+}
+
+/* Adds a value, which is freed if there is no memory for one more. */
+static lun_status push(lun_result *r, lun_value v) {
+  if (reserve(r)) r->value[r->count++] = v;
+  else free_value(&v);
   return lun_error(r->cx);
 }
 
 lun_status result_tensor(lun_result *r, lun_tensor *t) {
-  lun_value *v;
-  if (!t) return lun_error(r->cx) != LUN_OK ? lun_error(r->cx) : lun_fail(r->cx, LUN_EARG, "the plugin returns a tensor that is NULL");
-  v = next_value(r, LUN_TENSOR);
-  if (v) v->as.tensor = t;
-  return lun_error(r->cx);
+  if (t) return push(r, (lun_value){ .type = LUN_TENSOR, .as.tensor = lun_hold(t) });
+  return lun_error(r->cx) != LUN_OK ? lun_error(r->cx) : lun_fail(r->cx, LUN_EARG, "the plugin returns a tensor that is NULL");
 }
 
-static lun_status integer(lun_result *r, lun_type type, int64_t i) {
-  lun_value *v = next_value(r, type);
-  if (v) v->as.integer = i;
-  return lun_error(r->cx);
+lun_status result_int(lun_result *r, int64_t i) { return push(r, (lun_value){ .type = LUN_INT, .as.integer = i }); }
+lun_status result_num(lun_result *r, double n) { return push(r, (lun_value){ .type = LUN_NUM, .as.number = n }); }
+lun_status result_bool(lun_result *r, int b) { return push(r, (lun_value){ .type = LUN_BOOL, .as.integer = b != 0 }); }
+lun_status result_nil(lun_result *r) { return push(r, (lun_value){ .type = LUN_END }); }
+
+/* A copy of numbers of 8 bytes; NULL after an error. */
+static void *copy_numbers(lun_result *r, const void *from, size_t count) {
+  void *to = allocate(r, count <= SIZE_MAX / 8 ? count * 8 : SIZE_MAX);
+  if (to && count) memcpy(to, from, count * 8);
+  return to;
 }
 
-lun_status result_int(lun_result *r, int64_t i) { return integer(r, LUN_INT, i); }
-lun_status result_bool(lun_result *r, int b) { return integer(r, LUN_BOOL, b != 0); }
-
-lun_status result_num(lun_result *r, double n) {
-  lun_value *v = next_value(r, LUN_NUM);
-  if (v) v->as.number = n;
-  return lun_error(r->cx);
+lun_status result_ints(lun_result *r, const int64_t *v, size_t len) {
+  int64_t *copy = copy_numbers(r, v, len);
+  return copy ? push(r, (lun_value){ .type = LUN_INTS, .count = len, .as.integers = copy }) : LUN_EMEM;
 }
 
-lun_status result_nil(lun_result *r) {
-  next_value(r, LUN_END);
-  return lun_error(r->cx);
+lun_status result_nums(lun_result *r, const double *v, size_t len) {
+  double *copy = copy_numbers(r, v, len);
+  return copy ? push(r, (lun_value){ .type = LUN_NUMS, .count = len, .as.numbers = copy }) : LUN_EMEM;
 }
 
-/* Copies in one piece: the structs, then the bytes, each with a zero behind it. */
-static const lun_string *copy_strings(lun_result *r, const char *const *s, const size_t *len, size_t count) {
-  size_t      bytes = 0;
-  lun_string *copy;
-  char       *to;
-  if (count > SIZE_MAX / 4 / sizeof *copy) bytes = SIZE_MAX;
-  for (size_t i = 0; i < count && bytes < SIZE_MAX / 4; i++) bytes += len[i] < SIZE_MAX / 4 ? len[i] + 1 : SIZE_MAX / 4;
-  if (bytes >= SIZE_MAX / 4) {
-    lun_fail(r->cx, LUN_EMEM, "out of memory: a result of %zu strings", count);
-    return NULL;
-  }
-  copy = lun_scratch(r->cx, count * sizeof *copy + bytes);
-  if (!copy) return NULL;
-  to = (char *)(copy + count);
-  for (size_t i = 0; i < count; i++) {
-    copy[i] = (lun_string){ to, len[i] };
-    if (len[i]) memcpy(to, s[i], len[i]);
-    to[len[i]] = '\0';
-    to += len[i] + 1;
-  }
-  return copy;
+static char *copy_bytes(char *to, const char *s, size_t len) {
+  if (len) memcpy(to, s, len);
+  to[len] = '\0';
+  return to;
 }
 
 lun_status result_str(lun_result *r, const char *s, size_t len) {
-  const lun_string *copy = copy_strings(r, &s, &len, 1);
-  lun_value        *v = copy ? next_value(r, LUN_STR) : NULL;
-  if (v) v->as.string = *copy;
-  return lun_error(r->cx);
+  char *copy = allocate(r, len < SIZE_MAX ? len + 1 : len);
+  return copy ? push(r, (lun_value){ .type = LUN_STR, .as.string = { copy_bytes(copy, s, len), len } }) : LUN_EMEM;
 }
 
+/* Strings are copied in one piece: the structs, then the bytes. */
 lun_status result_strs(lun_result *r, const char *const *s, const size_t *len, size_t count) {
-  const lun_string *copy = copy_strings(r, s, len, count);
-  lun_value        *v = copy ? next_value(r, LUN_STRS) : NULL;
-  if (v) {
-    v->count = count;
-    v->as.strings = copy;
-  }
-  return lun_error(r->cx);
+  size_t      bytes = 0;
+  lun_string *copy;
+  char       *to;
+  bool        fits = !__builtin_mul_overflow(count, sizeof *copy, &bytes);
+  for (size_t i = 0; i < count && fits; i++)
+    fits = !__builtin_add_overflow(bytes, len[i], &bytes) && !__builtin_add_overflow(bytes, 1, &bytes);
+  copy = allocate(r, fits ? bytes : SIZE_MAX);
+  if (!copy) return LUN_EMEM;
+  to = (char *)(copy + count);
+  for (size_t i = 0; i < count; to += len[i++] + 1) copy[i] = (lun_string){ copy_bytes(to, s[i], len[i]), len[i] };
+  return push(r, (lun_value){ .type = LUN_STRS, .count = count, .as.strings = copy });
 }
-
-lun_status result_ints(lun_result *r, const int64_t *v, size_t len) { return copy_list(r, LUN_INTS, v, len); }
-lun_status result_nums(lun_result *r, const double *v, size_t len) { return copy_list(r, LUN_NUMS, v, len); }
 
 void *result_object(lun_result *r, const lun_class *cls) {
   const lun_class *c = NULL;
   lun_object      *o;
-  lun_value       *v;
   for (int i = 0; (c = lun_plugin_class(r->plugin, i)) != NULL && c != cls; i++) ;
   if (!c) lun_fail(r->cx, LUN_EARG, "the plugin returns an object of a class that it did not register");
-  if (lun_error(r->cx) != LUN_OK) return NULL;
+  if (lun_error(r->cx) != LUN_OK || !reserve(r)) return NULL;
   o = lun_object_make(cls);
-  v = o ? next_value(r, LUN_OBJECT) : NULL;
-  if (!v) {
-    lun_object_drop(o);
-    lun_fail(r->cx, LUN_EMEM, "out of memory");
-    return NULL;
-  }
-  o->next = r->objects;
-  v->as.object = r->objects = o;
+  if (!o) return lun_fail(r->cx, LUN_EMEM, "out of memory"), NULL;
+  push(r, (lun_value){ .type = LUN_OBJECT, .as.object = o });
   return o->state;
 }

@@ -30,7 +30,7 @@ static lun_status settle(lun_ctx *cx, lun_status status) {
 lun_object *lun_object_make(const lun_class *cls) {
   lun_object *o = lun_alloc(sizeof *o);
   if (!o) return NULL;
-  *o = (lun_object){ cls, NULL, lun_alloc(cls->state_size) };
+  *o = (lun_object){ cls, lun_alloc(cls->state_size) };
   if (o->state) {
     memset(o->state, 0, cls->state_size);
     return o;
@@ -48,20 +48,21 @@ void lun_object_drop(lun_object *o) {
   lun_free(o);
 }
 
-lun_status lun_func_call(lun_ctx *cx, const lun_plugin *p, const lun_func *func, lun_object *self,
-                         const lun_args *args, lun_result *r) {
-  char label[LUN_MAXLABEL];
-  bool may_fail = func->flags & LUN_MAYFAIL;
-  int  count;
-  result_begin(r, p);
-  if (lun_error(cx) == LUN_OK) settle(cx, func->call(cx, self ? self->state : NULL, args, r));
-  lun_result_values(r, &count);
-  if (lun_error(cx) == LUN_OK && may_fail && count == 0)
-    lun_fail(cx, LUN_EARG, "%s returned neither a result nor an error", func->name);
-  if (lun_error(cx) == LUN_OK) return LUN_OK;
-  result_clear(r);
+lun_result *lun_func_call(lun_ctx *cx, const lun_plugin *p, const lun_func *func, lun_object *self, const lun_args *args) {
+  lun_result *r = lun_error(cx) == LUN_OK ? result_open(cx, p) : NULL;
+  bool        may_fail = func->flags & LUN_MAYFAIL;
+  char        label[LUN_MAXLABEL];
+  int         count = 0;
+  if (r) {
+    settle(cx, func->call(cx, self ? self->state : NULL, args, r));
+    lun_result_values(r, &count);
+    if (lun_error(cx) == LUN_OK && may_fail && count == 0)
+      lun_fail(cx, LUN_EARG, "%s returned neither a result nor an error", func->name);
+    if (lun_error(cx) == LUN_OK) return r;
+    lun_result_close(r);
+  }
   if (!may_fail) prefix_error(cx, lun_plugin_label(label, p, self ? self->cls : NULL, func->name));
-  return lun_error(cx);
+  return NULL;
 }
 
 /* ---- nodes ------------------------------------------------------------------- */

@@ -85,22 +85,20 @@ int        lun_arg_count(const lun_arg *declared);
 lun_args  *lun_args_make(lun_ctx *cx, const lun_arg *declared);   /* all left out; scratch memory; NULL after LUN_EMEM */
 lun_value *lun_args_value(lun_args *args, int i);
 
-/* Results of one call at a time.  Objects that nobody took are dropped by the next call, or at the end. */
-lun_result      *lun_result_open(lun_ctx *cx);                     /* NULL if out of memory */
-void             lun_result_close(lun_result *r);                  /* NULL is ignored */
-const lun_value *lun_result_values(const lun_result *r, int *count);
-void             lun_result_take(lun_result *r, lun_object *object);   /* it is the caller's now */
-
 /* ---- calls ---------------------------------------------------------------- */
 
 /*
-** lun_func_call - a function, or a method of 'self'.
+** lun_func_call - a function, or a method of 'self'; its results, or NULL after an error.
 **
 ** The message of an error begins with the function's label, unless it may fail
 ** (LUN_MAYFAIL): then the message is for the person whose file it is about.
 */
-lun_status lun_func_call(lun_ctx *cx, const lun_plugin *p, const lun_func *func, lun_object *self,
-                         const lun_args *args, lun_result *r);
+lun_result *lun_func_call(lun_ctx *cx, const lun_plugin *p, const lun_func *func, lun_object *self, const lun_args *args);
+
+/* What a call returned, in order.  It holds its tensors and objects until it is closed. */
+const lun_value *lun_result_values(const lun_result *r, int *count);
+lun_object      *lun_result_take(lun_result *r, int i);    /* the object at i is the caller's now */
+void             lun_result_close(lun_result *r);          /* NULL is ignored */
 
 const lun_class *lun_object_class(const lun_object *o);
 void             lun_object_drop(lun_object *o);           /* NULL is ignored */

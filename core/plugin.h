@@ -33,7 +33,6 @@ bool       lun_name_ok(const char *name);      /* [a-z][a-z0-9_]*, shorter than 
 
 struct lun_object {
   const lun_class *cls;
-  lun_object      *next;           /* in the list of results nobody took */
   void            *state;
 };
 
@@ -61,7 +60,6 @@ lun_status result_nums(lun_result *r, const double *v, size_t len);
 lun_status result_strs(lun_result *r, const char *const *s, const size_t *len, size_t count);
 void      *result_object(lun_result *r, const lun_class *cls);
 
-void result_begin(lun_result *r, const lun_plugin *p);  /* drops what the call before left */
-void result_clear(lun_result *r);
+lun_result *result_open(lun_ctx *cx, const lun_plugin *p);   /* of a call into p; NULL after LUN_EMEM */
 
 #endif

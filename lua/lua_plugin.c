@@ -8,14 +8,15 @@
 **
 ** A plugin's code never runs while Lua may raise: arguments are read before the
 ** call and results are pushed after it.  Userdata are made closed first, then
-** filled; what an error leaves behind goes at the next call.
+** filled, so that an error of Lua leaves nothing behind; and making one is all
+** that lets Lua collect, so that nothing of a call is in the air when a finalizer runs.
 */
 #include <string.h>
 #include "lua_plugin.h"
 
-#define NODE "lunette.block"
+#define NODE   "lunette.block"
+#define RESULT "lunette.result"
 
-static const char result_key = 0;        /* registry: a box with the lun_result of this state */
 static const char object_key = 0;        /* in a metatable: its userdata are objects */
 
 typedef struct object_box { lun_object *object; } object_box;    /* NULL when released */
@@ -63,43 +64,31 @@ static int print_object(lua_State *L) {
   return 1;
 }
 
-static void push_object(lua_State *L, lun_result *r, lun_object *object) {
-  object_box *box = lua_newuserdatauv(L, sizeof *box, 0);
-  box->object = NULL;
-  lua_rawgetp(L, LUA_REGISTRYINDEX, lun_object_class(object));
-  lua_setmetatable(L, -2);
-  lun_result_take(r, object);
-  box->object = object;
-}
-
 /* ---- results ------------------------------------------------------------------ */
 
+typedef struct result_box { lun_result *result; } result_box;
+
 static int free_result(lua_State *L) {
-  lun_result **box = lua_touserdata(L, 1);
-  lun_result_close(*box);
-  *box = NULL;
+  result_box *box = luaL_checkudata(L, 1, RESULT);
+  lun_result *result = box->result;
+  box->result = NULL;
+  lun_result_close(result);
   return 0;
 }
 
-static void open_result(lua_State *L) {
-  lun_result **box = lua_newuserdatauv(L, sizeof *box, 0);
-  *box = NULL;
-  lua_createtable(L, 0, 1);
-  lua_pushcfunction(L, free_result);
-  lua_setfield(L, -2, "__gc");
-  lua_setmetatable(L, -2);
-  *box = lun_result_open(get_context(L));
-  if (!*box) luaL_error(L, "out of memory");
-  lua_rawsetp(L, LUA_REGISTRYINDEX, &result_key);
+static result_box *new_result_box(lua_State *L) {
+  result_box *box = lua_newuserdatauv(L, sizeof *box, 0);
+  box->result = NULL;
+  luaL_setmetatable(L, RESULT);
+  return box;
 }
 
-static lun_result *get_result(lua_State *L) {
-  lun_result **box;
-  lua_rawgetp(L, LUA_REGISTRYINDEX, &result_key);
-  box = lua_touserdata(L, -1);
-  lua_pop(L, 1);
-  if (!box || !*box) luaL_error(L, "the Lua state is closing");
-  return *box;
+static void push_object(lua_State *L, lun_result *r, int i, const lun_value *v) {
+  object_box *box = lua_newuserdatauv(L, sizeof *box, 0);
+  box->object = NULL;
+  lua_rawgetp(L, LUA_REGISTRYINDEX, lun_object_class(v->as.object));
+  lua_setmetatable(L, -2);
+  box->object = lun_result_take(r, i);
 }
 
 static void push_list(lua_State *L, const lun_value *v) {
@@ -112,14 +101,14 @@ static void push_list(lua_State *L, const lun_value *v) {
   }
 }
 
-static void push_value(lua_State *L, lun_result *r, const lun_value *v) {
+static void push_value(lua_State *L, lun_result *r, int i, const lun_value *v) {
   switch (v->type) {
     case LUN_INT:    lua_pushinteger(L, v->as.integer); break;
     case LUN_BOOL:   lua_pushboolean(L, v->as.integer != 0); break;
     case LUN_NUM:    lua_pushnumber(L, v->as.number); break;
     case LUN_STR:    lua_pushlstring(L, v->as.string.s, v->as.string.len); break;
     case LUN_TENSOR: push_tensor(L, v->as.tensor); break;
-    case LUN_OBJECT: push_object(L, r, v->as.object); break;
+    case LUN_OBJECT: push_object(L, r, i, v); break;
     case LUN_END:    lua_pushnil(L); break;
     default:         push_list(L, v);
   }
@@ -130,17 +119,19 @@ static void push_value(lua_State *L, lun_result *r, const lun_value *v) {
 /* Upvalues: the plugin, the lun_func, its label.  Arguments are [first, top]. */
 static int call(lua_State *L, lun_object *self, int first) {
   const lun_func  *func = upvalue(L, 2);
+  int              count, last = lua_gettop(L);
+  result_box      *box = new_result_box(L);
   lun_ctx         *cx = begin_call(L);
-  lun_result      *r = get_result(L);
-  lun_args        *args = read_args(L, cx, lua_tostring(L, lua_upvalueindex(3)), func->args, first, lua_gettop(L));
+  lun_args        *args = read_args(L, cx, lua_tostring(L, lua_upvalueindex(3)), func->args, first, last);
   const lun_value *v;
-  int              count;
-  if (lun_func_call(cx, upvalue(L, 1), func, self, args, r) != LUN_OK)
-    return func->flags & LUN_MAYFAIL ? return_error(L, cx) : raise_error(L, cx);
-  v = lun_result_values(r, &count);
-  luaL_checkstack(L, count + 8, "too many results");
-  for (int i = 0; i < count; i++) push_value(L, r, &v[i]);
+  box->result = lun_func_call(cx, upvalue(L, 1), func, self, args);
+  if (!box->result) return func->flags & LUN_MAYFAIL ? return_error(L, cx) : raise_error(L, cx);
   lun_scope_close(cx, 0, NULL);
+  v = lun_result_values(box->result, &count);
+  luaL_checkstack(L, count + 8, "too many results");
+  for (int i = 0; i < count; i++) push_value(L, box->result, i, &v[i]);
+  lun_result_close(box->result);
+  box->result = NULL;
   return count;
 }
 
@@ -212,10 +203,11 @@ static int free_node(lua_State *L) {
 static int make_node(lua_State *L) {
   const lun_block *block = upvalue(L, 2);
   int              top = lua_gettop(L);
-  lun_ctx         *cx = begin_call(L);
   node_box        *box = lua_newuserdatauv(L, sizeof *box, 0);
+  lun_ctx         *cx;
   box->node = NULL;
   luaL_setmetatable(L, NODE);
+  cx = begin_call(L);
   box->node = lun_node_make(cx, upvalue(L, 1), block,
                             read_args(L, cx, lua_tostring(L, lua_upvalueindex(3)), block->args, 1, top));
   return box->node ? 1 : raise_error(L, cx);
@@ -306,7 +298,10 @@ void open_plugins(lua_State *L) {
   lun_ctx    *cx = begin(L);
   lun_plugin *builtin = lun_plugin_builtin(cx);
   if (!builtin) raise_error(L, cx);
-  open_result(L);
+  luaL_newmetatable(L, RESULT);
+  lua_pushcfunction(L, free_result);
+  lua_setfield(L, -2, "__gc");
+  lua_pop(L, 1);
   open_nodes(L);
   fill_module(L, builtin);
   lua_pushcfunction(L, load_plugin);
