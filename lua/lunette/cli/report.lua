@@ -32,9 +32,11 @@ local function encode_list(list)
   return "[" .. table.concat(items, ",") .. "]"
 end
 
--- encode(value): a string, number, boolean, list, or object given as { {name, value}, ..., object = true }
+-- encode(value): a string, number, boolean, list, or object given as { {name, value}, ..., object = true };
+-- a number that JSON has no word for is null
 function encode(value)
   if type(value) == "string" then return (encoder.encode(valid(value)):gsub("\\/", "/")) end
+  if type(value) == "number" and (value ~= value or math.abs(value) == math.huge) then return "null" end
   if type(value) ~= "table" then return encoder.encode(value) end
   if not value.object then return encode_list(value) end
   local items = {}

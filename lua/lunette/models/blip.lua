@@ -109,12 +109,10 @@ function BLIP:build(c, w)
   self.decoder = self:part("decoder", c.text_config, w:sub "text_decoder")
 end
 
--- The text model's own ids hold in generation, as BlipForConditionalGeneration has it.
+-- BlipForConditionalGeneration.generate hands over to the text model, which does not see generation_config.json.
 function BLIP:generation_defaults()
-  local c, options = self.decoder.config, {}
-  for name, value in pairs(self.generation_config) do options[name] = value end
-  options.eos_token_id, options.pad_token_id = c.sep_token_id, c.pad_token_id
-  return options
+  local c = self.decoder.config
+  return { eos_token_id = c.sep_token_id, pad_token_id = c.pad_token_id }
 end
 
 -- [DEC], then the prompt without its [CLS] and its last [SEP].
