@@ -55,6 +55,8 @@ local function open(dir, options)
   if exists(dir .. "/tokenizer.json") then
     model.tokenizer, message, code = text.load(dir .. "/tokenizer.json")
     if not model.tokenizer then return nil, message, code end
+    model.tokenizer_config, message, code = optional(dir .. "/tokenizer_config.json")
+    if not model.tokenizer_config then return nil, message, code end
   end
   local preprocessor
   preprocessor, message, code = optional(dir .. "/preprocessor_config.json")

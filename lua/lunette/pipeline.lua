@@ -36,6 +36,11 @@ local function pixels_of(self, options)
   return all
 end
 
+-- model:decode(ids) -> text without special tokens, spaces as tokenizer_config.json wants them
+function Model:decode(ids)
+  return self.tokenizer:decode(ids, { clean_up_tokenization_spaces = self.tokenizer_config.clean_up_tokenization_spaces })
+end
+
 -- One row's step for lunette.generate: logits of the decoder, rows in the cache.
 local function stepper(decoder, cache)
   local step = {}
@@ -72,7 +77,7 @@ function Model:generate(options)
   local results = generate.run(stepper(self.decoder, cache), start, settings)
   for _, result in ipairs(results) do
     for _, sequence in ipairs(result.sequences) do
-      sequence.text = self.tokenizer and self.tokenizer:decode(sequence.ids) or nil
+      sequence.text = self.tokenizer and self:decode(sequence.ids) or nil
     end
     result.text, result.ids, result.score = result.sequences[1].text, result.sequences[1].ids, result.sequences[1].score
   end

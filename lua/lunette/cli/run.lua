@@ -1,5 +1,6 @@
 -- cli/run.lua - lunette run SCRIPT ARGS: a Lua script with lunette's modules on its path.
 local report = require "lunette.cli.report"
+require "lunette"       -- so that a script may require a plugin first
 
 local run = { summary = "Run a Lua script." }
 
