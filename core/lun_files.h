@@ -47,6 +47,13 @@ const char  *lun_weights_about(const lun_weights *w, int64_t i, lun_dtype *dtype
 */
 lun_tensor  *lun_weights_get(lun_ctx *cx, lun_weights *w, int64_t i);
 
+/*
+** lun_weights_rest - gives the pages of the mapped files back to the system, which
+** reads them again when they are touched: after a model has packed its weights
+** most are not needed any more, and would count as its memory.
+*/
+void         lun_weights_rest(lun_weights *w);
+
 /* ---- metadata ---------------------------------------------------------- */
 
 /* A value beside the tensors.  Those of safetensors are all strings. */

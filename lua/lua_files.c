@@ -81,6 +81,11 @@ static int get(lua_State *L) {
   return t ? return_tensor(L, cx, t) : return_error(L, cx);
 }
 
+static int rest(lua_State *L) {
+  lun_weights_rest(check_weights(L));
+  return 0;
+}
+
 static void push_meta(lua_State *L, lun_meta v) {
   lun_meta item;
   luaL_checkstack(L, 4, NULL);
@@ -165,10 +170,12 @@ static int abandon(lua_State *L) {
 
 /* ---- registration ---------------------------------------------------------- */
 
+/* Methods stand apart from the metatable, where a script could reach __gc by name. */
 static void new_class(lua_State *L, const char *name, const luaL_Reg *methods, lua_CFunction drop) {
   luaL_newmetatable(L, name);
+  hide_metatable(L);
+  lua_newtable(L);
   luaL_setfuncs(L, methods, 0);
-  lua_pushvalue(L, -1);
   lua_setfield(L, -2, "__index");
   lua_pushcfunction(L, drop);
   lua_setfield(L, -2, "__gc");
@@ -179,7 +186,7 @@ static void new_class(lua_State *L, const char *name, const luaL_Reg *methods, l
 
 void open_files(lua_State *L) {
   static const luaL_Reg reading[] = {
-    { "names", names }, { "about", about }, { "get", get }, { "metadata", metadata }, { "free", free_weights }, { NULL, NULL }
+    { "names", names }, { "about", about }, { "get", get }, { "metadata", metadata }, { "rest", rest }, { "free", free_weights }, { NULL, NULL }
   };
   static const luaL_Reg writing[] = {
     { "metadata", put_metadata }, { "add", add }, { "close", close_writer }, { "free", abandon }, { NULL, NULL }

@@ -4,7 +4,7 @@
 ** Weights are read where they lie: pages come from the page cache when touched
 ** and are shared by every process that maps the same file.
 */
-#define _POSIX_C_SOURCE 200809L   /* O_CLOEXEC, O_NONBLOCK */
+#define _DEFAULT_SOURCE   /* madvise */
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -51,6 +51,8 @@ done:
   close(fd);
   return map;
 }
+
+void lun_map_rest(lun_map *map) { madvise((void *)(uintptr_t)map->data, map->size, MADV_DONTNEED); }
 
 void lun_map_drop(lun_map *map) {
   if (!map || --map->refs > 0) return;

@@ -11,6 +11,7 @@ typedef struct lun_map {
 } lun_map;
 
 lun_map *lun_map_open(lun_ctx *cx, const char *path);   /* NULL after LUN_EIO or LUN_EMEM */
+void     lun_map_rest(lun_map *map);                    /* its pages leave memory until they are touched again */
 void     lun_map_drop(lun_map *map);                    /* NULL is ignored; the last reference unmaps */
 
 #endif

@@ -244,3 +244,11 @@ int64_t lun_weights_meta_count(const lun_weights *w) { return (int64_t)w->entry_
 const char *lun_weights_meta_name(const lun_weights *w, int64_t i) {
   return i >= 0 && (uint64_t)i < w->entry_count ? w->entry[i].key : NULL;
 }
+
+void lun_weights_rest(lun_weights *w) {
+  const lun_map *last = NULL;
+  for (size_t i = 0; i < w->weight_count; i++) {
+    if (w->weight[i].map && w->weight[i].map != last) lun_map_rest(w->weight[i].map);
+    last = w->weight[i].map;
+  }
+}

@@ -49,6 +49,7 @@ local function open(dir, options)
   w, message, code = weights.open(dir)
   if not w then return nil, message, code end
   local model = family.make(config, w)
+  w.file:rest()                              -- what is packed is not read again
   model.dir = dir
   model.generation_config, message, code = generation_config(dir, config)
   if not model.generation_config then return nil, message, code end
