@@ -31,12 +31,15 @@ function jobs.run(list, done)
   for i, job in ipairs(list) do write(("%s/%d.sh"):format(folder, i), job.command .. "\n") end
   local all <close> = assert(io.popen(
     ("seq %d | xargs -P $(nproc) -I N sh %s/runner N %s"):format(#list, folder, folder)))
+  local ended = 0
   for line in all:lines() do
+    ended = ended + 1
     local i, status, ms = line:match "^(%d+) (%d+) (%d+)$"
     local job = assert(list[tonumber(i)], line)
     done(job, tonumber(status), tonumber(ms) / 1000, read(("%s/%s.out"):format(folder, i)))
   end
   os.execute("rm -rf " .. folder)
+  assert(ended == #list, "the jobs were stopped")
 end
 
 return jobs

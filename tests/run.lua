@@ -98,7 +98,8 @@ local function report(test, status, seconds, output)
   local good, bad, rest = output:match "(%d+) passed, (%d+) failed([^\n]*)\n$"
   local skipped = tonumber((rest or ""):match "^, (%d+) skipped$" or 0)
   local why
-  if status == 124 or status == 137 then why = ("stopped after %d s"):format(LIMIT)
+  if status == 124 then why = ("stopped after %d s"):format(LIMIT)
+  elseif status == 137 then why = ("killed, for memory or for not stopping after %d s"):format(LIMIT)
   elseif status ~= 0 then why = ("exit status %d"):format(status)
   elseif not good then why = "no line \"N passed, N failed\" at the end"
   elseif tonumber(bad) > 0 then why = bad .. " failed but the exit status is 0"
