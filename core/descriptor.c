@@ -60,9 +60,11 @@ static lun_status check_args(lun_plugin *p, const char *what, const lun_arg *arg
   for (; args[n].type != LUN_END; n++) {
     const lun_arg *a = &args[n];
     if (n == LUN_MAXARGS) return refuse(p, "%s: no LUN_END after %d arguments", what, LUN_MAXARGS);
-    if (a->type < LUN_END || a->type > LUN_OBJECT) return refuse(p, "%s: argument %d has type %d, which is none", what, n + 1, (int)a->type);
+    if (a->type < LUN_END || a->type > LUN_OBJECT)
+      return refuse(p, "%s: argument %d has type %d, which is none", what, n + 1, (int)a->type);
     if (!a->name) return refuse(p, "%s: argument %d has no name", what, n + 1);
-    if (!dotted_ok(a->name)) return refuse(p, "%s: argument %d has a name that is not [a-z][a-z0-9_]*, with dots between, of at most %d bytes", what, n + 1, LUN_MAXNAME - 1);
+    if (!dotted_ok(a->name))
+      return refuse(p, "%s: argument %d has a name that is not [a-z][a-z0-9_]*, with dots between, of at most %d bytes", what, n + 1, LUN_MAXNAME - 1);
     if (isnan(a->min)) return refuse(p, "%s: %s has no number as its least value", what, a->name);
     if (!isfinite(a->def) && a->type != LUN_NUM) return refuse(p, "%s: %s has no number as its default", what, a->name);
     if (a->type == LUN_INT && !(fabs(a->def) < 0x1p63 && a->def == floor(a->def)))

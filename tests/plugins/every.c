@@ -234,7 +234,8 @@ static const lun_block affine_block = {
 /* ---- the plugin ------------------------------------------------------------------------ */
 
 static const lun_func functions[] = {
-#define FUNC(name_, flags_, args_, call_) { .size = sizeof(lun_func), .flags = flags_, .name = name_, .doc = name_ " of the test plugin", .args = args_, .call = call_ }
+#define FUNC(name_, flags_, args_, call_) \
+  { .size = sizeof(lun_func), .flags = flags_, .name = name_, .doc = name_ " of the test plugin", .args = args_, .call = call_ }
   FUNC("echo", 0, echo_args, echo),
   FUNC("open", LUN_MAYFAIL, open_args, open_file),
   FUNC("must_open", 0, open_args, open_file),
