@@ -22,13 +22,14 @@ typedef struct plan {
   const cpu_isa *isa;
   int64_t        blocks, block_rows, panels;
   bool           in_place;     /* panels are read as they are packed */
-  bool           skewed;       /* rows of a tile would push each other out of the cache where they are */
+  bool           skewed;       /* rows of a tile, where they are, would push each other out of the cache */
 } plan;
 
 /* A thread's own memory. */
 typedef struct desk {
-  float *panel;                /* [K][32], unless in place */
-  float *rows;                 /* [tile rows][K + SKEW], if skewed */
+  float  *panel;               /* [K][32], unless in place */
+  float  *rows;                /* [block rows][K + SKEW], if skewed: */
+  int64_t b, block;            /* copies of this block, -1 for none */
 } desk;
 
 /* Panel p of right[b]: packed as F32 or read by few rows, where it lies; otherwise written to 'own'. */
@@ -45,17 +46,11 @@ static const void *panel_at(const plan *s, int64_t b, int64_t p, float *own) {
   return own;
 }
 
-/* One tile: at most a panel wide, so that the last columns of c go through a buffer. */
-static void run_tile(const plan *s, panel_kind kind, int rows, const float *a, const void *panel, const float *bias, float *c,
-                     int columns, float *skewed) {
+/* One tile; the last columns of c, which do not fill a panel, go through a buffer. */
+static void run_tile(const plan *s, panel_kind kind, int rows, const float *a, int64_t lda, const void *panel, const float *bias,
+                     float *c, int columns) {
   const gemm *g = &s->g;
   float       edge[MAX_TILE_ROWS * PANEL];
-  int64_t     lda = g->k;
-  if (s->skewed && rows > WAYS) {
-    lda = g->k + SKEW;
-    for (int r = 0; r < rows; r++) memcpy(skewed + r * lda, a + r * g->k, (size_t)g->k * sizeof *a);
-    a = skewed;
-  }
   if (columns == PANEL) {
     s->isa->tile(kind, rows, a, lda, panel, g->k, bias, c, g->n);
   } else {
@@ -66,7 +61,19 @@ static void run_tile(const plan *s, panel_kind kind, int rows, const float *a, c
     for (int r = 0; r < rows; r++) g->activation(c + r * g->n, c + r * g->n, columns);
 }
 
-static void run_unit(const plan *s, int64_t b, int64_t block, int64_t p, const desk *own) {
+/* The rows of a block, where they are or, if they would meet in the cache there, copied apart. */
+static const float *rows_at(const plan *s, int64_t b, int64_t block, int64_t rows, desk *own) {
+  const gemm  *g = &s->g;
+  const float *a = g->a + (g->a_offset ? g->a_offset[b] : 0) + block * s->block_rows * g->k;
+  if (!s->skewed) return a;
+  if (own->b != b || own->block != block)
+    for (int64_t r = 0; r < rows; r++) memcpy(own->rows + r * (g->k + SKEW), a + r * g->k, (size_t)g->k * sizeof *a);
+  own->b = b;
+  own->block = block;
+  return own->rows;
+}
+
+static void run_unit(const plan *s, int64_t b, int64_t block, int64_t p, desk *own) {
   const gemm *g = &s->g;
   panel_kind  kind = g->pack && s->in_place ? g->pack->kind : PANEL_F32;
   const void *panel = panel_at(s, b, p, own->panel);
@@ -74,18 +81,19 @@ static void run_unit(const plan *s, int64_t b, int64_t block, int64_t p, const d
   int64_t     most = kind == PANEL_F32 ? s->isa->tile_rows : s->isa->few_rows;
   int64_t     tiles = (rows + most - 1) / most, step = (rows + tiles - 1) / tiles;    /* tiles of nearly one height */
   int         columns = g->n - p * PANEL < PANEL ? (int)(g->n - p * PANEL) : PANEL;
-  const float *a = g->a + (g->a_offset ? g->a_offset[b] : 0) + first * g->k;
+  const float *a = rows_at(s, b, block, rows, own);
+  int64_t      lda = g->k + (s->skewed ? SKEW : 0);
   const float *bias = g->bias ? g->bias + p * PANEL : NULL;
   float       *c = g->c + (b * g->m + first) * g->n + p * PANEL;
   float        edge_bias[PANEL] = { 0 };
   if (columns < PANEL && bias) bias = memcpy(edge_bias, bias, (size_t)columns * sizeof *bias);
   for (int64_t r = 0; r < rows; r += step)
-    run_tile(s, kind, (int)(rows - r < step ? rows - r : step), a + r * g->k, panel, bias, c + r * g->n, columns, own->rows);
+    run_tile(s, kind, (int)(rows - r < step ? rows - r : step), a + r * lda, lda, panel, bias, c + r * g->n, columns);
 }
 
 static void run_units(const void *arg, int64_t begin, int64_t end, void *own) {
   const plan *s = arg;
-  desk        d = { own, (float *)own + (s->in_place ? 0 : s->g.k * PANEL) };
+  desk        d = { own, (float *)own + (s->in_place ? 0 : s->g.k * PANEL), -1, -1 };
   for (int64_t u = begin; u < end; u++)
     run_unit(s, u / s->panels / s->blocks, u / s->panels % s->blocks, u % s->panels, &d);
 }
@@ -102,7 +110,7 @@ lun_status gemm_run(lun_ctx *cx, const gemm *g) {
   s.panels = (g->n + PANEL - 1) / PANEL;
   s.in_place = g->pack && (g->pack->kind == PANEL_F32 || s.block_rows <= s.isa->few_rows);
   s.skewed = g->k > 0 && g->k % 1024 == 0 && s.isa->tile_rows > WAYS && s.block_rows > WAYS;
-  own = (s.in_place ? 0 : PANEL) + (s.skewed ? s.isa->tile_rows : 0);      /* rows of K and a little */
+  own = (s.in_place ? 0 : PANEL) + (s.skewed ? s.block_rows : 0);      /* rows of K and a little */
   if (__builtin_mul_overflow((size_t)own * sizeof(float), (size_t)g->k + SKEW, &bytes)) bytes = SIZE_MAX / 2;
   units = g->batch * s.blocks * s.panels;
   return share_run(cx, units, units / (8 * (int64_t)lun_threads(cx)), bytes, run_units, &s);

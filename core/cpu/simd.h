@@ -22,6 +22,7 @@
 
 typedef float    vf __attribute__((vector_size(ISA_WIDTH * 4)));
 typedef int32_t  vi __attribute__((vector_size(ISA_WIDTH * 4)));
+typedef uint32_t vu __attribute__((vector_size(ISA_WIDTH * 4)));
 
 INLINE vf v_load(const float *p) { vf x; memcpy(&x, p, sizeof x); return x; }
 INLINE void v_store(float *p, vf x) { memcpy(p, &x, sizeof x); }

@@ -42,7 +42,7 @@ INLINE vf v_log_parts(vf m, vf low, vf e) {
 
 /* Splits x > 0 into m 2^e, m in [sqrt(1/2), sqrt 2]. */
 INLINE vf v_split(vf x, vf *e) {
-  vi bits = (vi)x - 0x3f3504f3;                              /* sqrt(1/2) */
+  vi bits = (vi)((vu)x - 0x3f3504f3);                        /* sqrt(1/2); wraps around for x < 0 */
   *e = __builtin_convertvector(bits >> 23, vf);
   return (vf)((bits & 0x7fffff) + 0x3f3504f3);
 }

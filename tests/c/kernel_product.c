@@ -37,7 +37,7 @@ static void check_linear(lun_ctx *cx, int64_t m, int64_t n, int64_t k, lun_dtype
     }
   snprintf(what, sizeof what, "%s linear [%d, %d] by [%d] %s%s%s", isa_now()->name, (int)m, (int)k, (int)n, lun_dtype_name(dtype),
            transposed ? " transposed" : "", constant ? " constant" : "");
-  expect_near(y, want, 1e-6 + 1.5e-7 * sqrt((double)k), what);      /* a sum's error grows with the root of its length */
+  if (m * n > 0) expect_near(y, want, 1e-6 + 1.5e-7 * sqrt((double)k), what);      /* a sum's error grows with the root of its length */
   expect_shape(y, DIM(m, n));
   free(want);
   free(row);
@@ -100,7 +100,7 @@ static void check_matmul(lun_ctx *cx, int rank_a, const int64_t *a_dim, int rank
       want[i] += (double)f32(a)[(at_a * m + row) * k + s] *
                  (double)f32(b)[at_b * n * k + (transpose_b ? column * k + s : s * n + column)];
   }
-  expect_near(y, want, 2e-6, "matmul");
+  if (lun_count(y) > 0) expect_near(y, want, 2e-6, "matmul");
   free(want);
   lun_scope_close(cx, mark, NULL);
 }

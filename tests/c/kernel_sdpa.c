@@ -83,7 +83,7 @@ static void check_shape(lun_ctx *cx, const shape *s) {
         want_row(s, q, k, v, mask, rows, b, h, t, want + ((b * s->heads + h) * s->queries + t) * s->size);
   snprintf(what, sizeof what, "%s sdpa [%d, %d, %d, %d] on %d keys", isa_now()->name, (int)s->batch, (int)s->heads, (int)s->queries,
            (int)s->size, (int)s->keys);
-  expect_near(y, want, 2e-6, what);
+  if (lun_count(q) > 0) expect_near(y, want, 2e-6, what);
   expect_shape(y, DIM(s->batch, s->heads, s->queries, s->size));
   CHECK(!y || y->stride[2] == s->heads * s->size || lun_count(y) == 0, "the result is not stored as [B, T, H, D]");
   free(want);
