@@ -11,7 +11,10 @@
 static int64_t position(lua_State *L, int at, int64_t dim, int axis) {
   int         whole;
   lua_Integer i = lua_tointegerx(L, at, &whole);
-  if (!whole) luaL_error(L, "index of dimension %d is a %s, wanted a whole number", axis + 1, luaL_typename(L, at));
+  if (lua_type(L, at) == LUA_TNUMBER && !whole)
+    luaL_error(L, "index of dimension %d is %s, wanted a whole number", axis + 1, luaL_tolstring(L, at, NULL));
+  if (lua_type(L, at) != LUA_TNUMBER)
+    luaL_error(L, "index of dimension %d is a %s, wanted a whole number", axis + 1, luaL_typename(L, at));
   if (i < 0) i += dim + 1;
   if (i < 1 || i > dim) luaL_error(L, "index %I of dimension %d, which has %I", (LUAI_UACINT)lua_tointeger(L, at), axis + 1, (LUAI_UACINT)dim);
   return i - 1;
@@ -24,9 +27,9 @@ static bool narrow_axis(lua_State *L, lun_ctx *cx, lun_tensor **t, int axis) {
     *t = lun_narrow(cx, *t, axis, position(L, -1, dim, axis), 1);
     return true;
   }
-  if (luaL_len(L, -1) == 0) return false;
-  lua_geti(L, -1, 1);
-  lua_geti(L, -2, 2);
+  if (lua_rawlen(L, -1) == 0) return false;
+  lua_rawgeti(L, -1, 1);
+  lua_rawgeti(L, -2, 2);
   first = position(L, -2, dim, axis);
   last = lua_isnil(L, -1) ? first : position(L, -1, dim, axis);
   if (last < first) luaL_error(L, "range %I to %I of dimension %d is empty", (LUAI_UACINT)first + 1, (LUAI_UACINT)last + 1, axis + 1);
@@ -40,12 +43,12 @@ static lun_tensor *select_view(lua_State *L, lun_ctx *cx, lun_tensor *t, int at)
   int64_t dim[LUN_MAXRANK];
   int     kept = 0, rank = lun_rank(t);
   bool    list = lua_istable(L, at);
-  lua_Integer n = list ? luaL_len(L, at) : 1;
-  if (n > rank) luaL_error(L, "%d indices for a tensor of %d dimensions", (int)n, rank);
+  lua_Integer n = list ? (lua_Integer)lua_rawlen(L, at) : 1;
+  if (n > rank) luaL_error(L, "%I indices for a tensor of %d dimensions", (LUAI_UACINT)n, rank);
   for (int axis = 0; axis < rank && t; axis++) {
     bool gone = false;
     if (axis < n) {
-      if (list) lua_geti(L, at, axis + 1);
+      if (list) lua_rawgeti(L, at, axis + 1);
       else lua_pushvalue(L, at);
       gone = narrow_axis(L, cx, &t, axis);
       lua_pop(L, 1);
@@ -65,7 +68,7 @@ static int index(lua_State *L) {
   }
   t = check_tensor(L, 1);
   cx = begin(L);
-  if (lua_isnumber(L, 2) && (lua_tointeger(L, 2) < 1 || lua_tointeger(L, 2) > lun_dim(t, 0)) && lua_tointeger(L, 2) >= 0)
+  if (lun_rank(t) > 0 && lua_isinteger(L, 2) && lua_tointeger(L, 2) == lun_dim(t, 0) + 1)
     return lua_pushnil(L), 1;       /* as ipairs needs it */
   t = select_view(L, cx, t, 2);
   return_tensor(L, cx, t);

@@ -4,7 +4,9 @@
 ** One context a Lua state.  Lua owns references: a userdata holds one reference
 ** to a tensor and no data.  The core never calls back into Lua, so no scope of
 ** the core is open between two calls: every function may begin by emptying it
-** (begin()), which also frees what a Lua error left behind.
+** (begin()), which also frees what a Lua error left behind.  So no Lua code may
+** run between begin() and the end of a function: tables are read raw, and
+** begin() refuses finalizers, which any allocation of Lua can start.
 */
 #ifndef LUA_LUNETTE_H
 #define LUA_LUNETTE_H
@@ -18,6 +20,7 @@ lun_ctx *get_context(lua_State *L);               /* raises if there is no memor
 lun_ctx *begin(lua_State *L);                     /* the context, with an empty scope and no error */
 int      raise_error(lua_State *L, lun_ctx *cx);  /* raises the context's error with position and clears it */
 int      return_error(lua_State *L, lun_ctx *cx); /* pushes nil, message, code name and clears it; returns 3 */
+void     hide_metatable(lua_State *L);            /* getmetatable(v) gives the __name of the metatable on top, not the table */
 
 /* lua_tensor.c */
 lun_tensor *check_tensor(lua_State *L, int arg);  /* raises if it is none, or "tensor is released" */

@@ -33,6 +33,8 @@ lun_ctx *get_context(lua_State *L) {
 
 lun_ctx *begin(lua_State *L) {
   lun_ctx *cx = get_context(L);
+  if (lua_gc(L, LUA_GCCOUNT) == -1)      /* Lua's way to say that a finalizer is running */
+    luaL_error(L, "tensors cannot be used in a finalizer");
   lun_scope_close(cx, 0, NULL);
   lun_clear(cx);
   return cx;
@@ -54,6 +56,11 @@ int return_error(lua_State *L, lun_ctx *cx) {
   lun_scope_close(cx, 0, NULL);
   lun_clear(cx);
   return 3;
+}
+
+void hide_metatable(lua_State *L) {
+  lua_getfield(L, -1, "__name");
+  lua_setfield(L, -2, "__metatable");
 }
 
 /* core.threads([n]) -> the size of the pool, after setting it to n (0: as many as cores) */

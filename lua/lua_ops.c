@@ -12,7 +12,7 @@
 
 static double read_number(lua_State *L, const char *op, const lun_param *p, int at) {
   lua_Number v;
-  if (lua_isboolean(L, at)) return lua_toboolean(L, at);
+  if (lua_isboolean(L, at) && !p->choices && !p->position) return lua_toboolean(L, at);
   if (p->choices) {
     int n = lua_type(L, at) == LUA_TSTRING ? lun_param_choice(p, lua_tostring(L, at)) : -1;
     lua_pushlstring(L, p->choices, strcspn(p->choices, " "));
@@ -36,12 +36,12 @@ static void read_param(lua_State *L, const char *op, const lun_param *p, int at,
     for (int i = 1; i < p->length; i++) to[i] = p->length == 2 ? to[0] : NAN;
     return;
   }
-  n = luaL_len(L, at);
-  if (n > p->length) luaL_error(L, "%s: %s holds %d numbers, at most %d", op, p->name, (int)n, p->length);
+  n = (lua_Integer)lua_rawlen(L, at);
+  if (n > p->length) luaL_error(L, "%s: %s holds %I numbers, at most %d", op, p->name, (LUAI_UACINT)n, p->length);
   for (int i = 0; i < p->length; i++) {
     to[i] = NAN;
     if (i >= n) continue;
-    lua_geti(L, at, i + 1);
+    lua_rawgeti(L, at, i + 1);
     to[i] = read_number(L, op, p, -1);
     lua_pop(L, 1);
   }

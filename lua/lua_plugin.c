@@ -170,6 +170,7 @@ static void open_class(lua_State *L, lun_plugin *p, const lun_class *cls) {
   luaL_setfuncs(L, meta, 0);
   lua_pushstring(L, lun_plugin_label(label, p, NULL, cls->name));
   lua_setfield(L, -2, "__name");
+  hide_metatable(L);
   lua_pushboolean(L, true);
   lua_rawsetp(L, -2, &object_key);
   lua_newtable(L);
@@ -254,6 +255,7 @@ static void open_nodes(lua_State *L) {
   };
   luaL_newmetatable(L, NODE);
   luaL_setfuncs(L, meta, 0);
+  hide_metatable(L);
   lua_pop(L, 1);
 }
 

@@ -106,6 +106,7 @@ void open_scope(lua_State *L) {
   static const luaL_Reg methods[] = { { "keep", keep }, { "close", close_scope }, { NULL, NULL } };
   luaL_newmetatable(L, "lunette.scope");
   luaL_setfuncs(L, meta, 0);
+  hide_metatable(L);
   luaL_newlib(L, methods);
   lua_setfield(L, -2, "__index");
   lua_pop(L, 1);

@@ -171,32 +171,43 @@ static int totable(lua_State *L) {
 
 /* ---- making -------------------------------------------------------------- */
 
-static lun_dtype option_dtype(lua_State *L, int arg, lun_dtype otherwise) {
-  int type = (int)otherwise;
-  if (lua_istable(L, arg) && lua_getfield(L, arg, "dtype") != LUA_TNIL) {
-    const char *name = luaL_checkstring(L, -1);
-    type = lun_dtype_find(name);
-    if (type < 0) luaL_error(L, "tensor: unknown dtype \"%s\"", name);
-  }
+/* Tables are read raw: a metamethod could call back and empty the scope that a tensor is being made in. */
+
+static lun_dtype read_dtype(lua_State *L) {
+  int type;
+  if (lua_type(L, -1) != LUA_TSTRING) luaL_error(L, "tensor: dtype is a %s, wanted a name", luaL_typename(L, -1));
+  type = lun_dtype_find(lua_tostring(L, -1));
+  if (type < 0) luaL_error(L, "tensor: unknown dtype \"%s\"", lua_tostring(L, -1));
   return (lun_dtype)type;
 }
 
-/* Reads {shape={...}}; -1 if it is not given. */
-static int option_shape(lua_State *L, int arg, int64_t *dims) {
-  lua_Integer n;
-  if (!lua_istable(L, arg) || lua_getfield(L, arg, "shape") == LUA_TNIL) return -1;
-  luaL_checktype(L, -1, LUA_TTABLE);
-  n = luaL_len(L, -1);
-  if (n > LUN_MAXRANK) luaL_error(L, "tensor: %d dimensions, at most %d", (int)n, LUN_MAXRANK);
-  for (lua_Integer i = 1; i <= n; i++) {
+static int read_shape(lua_State *L, int64_t *dims) {
+  lua_Unsigned n;
+  if (!lua_istable(L, -1)) luaL_error(L, "tensor: shape is a %s, wanted a list", luaL_typename(L, -1));
+  n = lua_rawlen(L, -1);
+  if (n > LUN_MAXRANK) luaL_error(L, "tensor: %I dimensions, at most %d", (LUAI_UACINT)n, LUN_MAXRANK);
+  for (lua_Unsigned i = 0; i < n; i++) {
     int whole;
-    lua_geti(L, -1, i);
-    dims[i - 1] = lua_tointegerx(L, -1, &whole);
-    if (!whole || dims[i - 1] < 0) luaL_error(L, "tensor: shape holds %s, wanted whole numbers of at least 0", luaL_tolstring(L, -1, NULL));
+    lua_rawgeti(L, -1, (lua_Integer)i + 1);
+    dims[i] = lua_tointegerx(L, -1, &whole);
+    if (!whole || dims[i] < 0) luaL_error(L, "tensor: shape holds %s, wanted whole numbers of at least 0", luaL_tolstring(L, -1, NULL));
     lua_pop(L, 1);
   }
-  lua_pop(L, 1);
   return (int)n;
+}
+
+/* {shape=, dtype=} at 'arg', or nothing; rank is -1 without a shape. */
+static void read_options(lua_State *L, int arg, lun_dtype *type, int *rank, int64_t *dims) {
+  *type = LUN_F32;
+  *rank = -1;
+  if (lua_isnoneornil(L, arg)) return;
+  luaL_checktype(L, arg, LUA_TTABLE);
+  for (lua_pushnil(L); lua_next(L, arg); lua_pop(L, 1)) {
+    const char *key = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : "";
+    if (strcmp(key, "dtype") == 0) *type = read_dtype(L);
+    else if (strcmp(key, "shape") == 0) *rank = read_shape(L, dims);
+    else luaL_error(L, "tensor: unknown option \"%s\" (takes shape, dtype)", luaL_tolstring(L, -2, NULL));
+  }
 }
 
 /* The shape of nested lists, from their first items. */
@@ -205,23 +216,24 @@ static int nested_shape(lua_State *L, int arg, int64_t *dims) {
   lua_pushvalue(L, arg);
   while (lua_type(L, -1) == LUA_TTABLE) {
     if (n == LUN_MAXRANK) luaL_error(L, "tensor: lists nested deeper than %d", LUN_MAXRANK);
-    dims[n++] = luaL_len(L, -1);
-    if (lua_geti(L, -1, 1) == LUA_TNIL) break;
+    dims[n++] = (int64_t)lua_rawlen(L, -1);
+    if (lua_rawgeti(L, -1, 1) == LUA_TNIL) break;
   }
   lua_settop(L, arg > 2 ? arg : 2);
   return n;
 }
 
 static void store_number(lua_State *L, lun_dtype type, void *data, int64_t i) {
-  int         ok;
-  lua_Number  v = lua_tonumberx(L, -1, &ok);
+  lua_Number  v = lua_tonumber(L, -1);
   lua_Integer n = 0;
-  if (!ok) luaL_error(L, "tensor: item %d is %s, wanted a number", (int)i + 1, luaL_typename(L, -1));
+  if (lua_type(L, -1) != LUA_TNUMBER) luaL_error(L, "tensor: item %I is a %s, wanted a number", (LUAI_UACINT)i + 1, luaL_typename(L, -1));
   if (type == LUN_I64 || type == LUN_I32 || type == LUN_U8) {
     int64_t least = type == LUN_I64 ? INT64_MIN : type == LUN_I32 ? INT32_MIN : 0;
     int64_t most = type == LUN_I64 ? INT64_MAX : type == LUN_I32 ? INT32_MAX : 255;
-    n = lua_tointegerx(L, -1, &ok);
-    if (!ok || n < least || n > most) luaL_error(L, "tensor: item %d is %f, which %s cannot hold", (int)i + 1, v, lun_dtype_name(type));
+    int     whole;
+    n = lua_tointegerx(L, -1, &whole);
+    if (!whole || n < least || n > most)
+      luaL_error(L, "tensor: item %I is %s, which %s cannot hold", (LUAI_UACINT)i + 1, lua_tostring(L, -1), lun_dtype_name(type));
   }
   switch (type) {
     case LUN_F32: ((float *)data)[i] = (float)v; break;
@@ -238,10 +250,10 @@ static int64_t store_nested(lua_State *L, lun_dtype type, void *data, const int6
     store_number(L, type, data, at);
     return at + 1;
   }
-  if (lua_type(L, -1) != LUA_TTABLE || luaL_len(L, -1) != dims[0])
+  if (lua_type(L, -1) != LUA_TTABLE || (int64_t)lua_rawlen(L, -1) != dims[0])
     luaL_error(L, "tensor: lists of different lengths (wanted %d items)", (int)dims[0]);
   for (int64_t i = 1; i <= dims[0]; i++) {
-    lua_geti(L, -1, i);
+    lua_rawgeti(L, -1, i);
     at = store_nested(L, type, data, dims + 1, depth - 1, at);
     lua_pop(L, 1);
   }
@@ -251,17 +263,18 @@ static int64_t store_nested(lua_State *L, lun_dtype type, void *data, const int6
 static int new_tensor(lua_State *L) {
   lun_ctx    *cx = begin(L);
   int64_t     dims[LUN_MAXRANK] = { 0 }, inner[LUN_MAXRANK] = { 0 };
-  lun_dtype   type = option_dtype(L, 2, LUN_F32), made;
-  int         n = option_shape(L, 2, dims), depth;
+  lun_dtype   type, made;
+  int         n, depth;
   lun_tensor *t;
   lua_settop(L, 2);
+  read_options(L, 2, &type, &n, dims);
   if (lua_type(L, 1) == LUA_TSTRING) {
     size_t      size;
     const char *data = lua_tolstring(L, 1, &size);
     if (n < 0) return luaL_error(L, "tensor: bytes need a shape");
     t = lun_make(cx, type, n, dims);
     if (t && lun_bytes(t) != size)
-      return luaL_error(L, "tensor: %d bytes, wanted %d for this shape of %s", (int)size, (int)lun_bytes(t), lun_dtype_name(type));
+      return luaL_error(L, "tensor: %I bytes, wanted %I for this shape of %s", (LUAI_UACINT)size, (LUAI_UACINT)lun_bytes(t), lun_dtype_name(type));
     if (t && size) memcpy(lun_data_mutable(t), data, size);
     return return_tensor(L, cx, t);
   }
@@ -294,6 +307,7 @@ void open_tensor(lua_State *L) {
   };
   luaL_newmetatable(L, TENSOR);
   luaL_setfuncs(L, meta, 0);
+  hide_metatable(L);
   luaL_newlib(L, methods);
   lua_setfield(L, -2, "methods");    /* lua_ops.c adds the operations, lua_index.c wraps it in __index */
   open_index(L);
