@@ -1,6 +1,6 @@
 /* shape_view.c - rules of the operations whose result is a view: reshape, permute, narrow, expand. */
 #include <string.h>
-#include "ops.h"
+#include "shape.h"
 
 /* Reads a list parameter of whole numbers; it ends at the first NAN. */
 static lun_status read_list(lun_call *c, const char *name, int *count, int64_t *value) {
@@ -102,6 +102,8 @@ lun_status shape_narrow(lun_call *c) {
   int64_t dim[LUN_MAXRANK];
   int     axis;
   char    have[96];
+  for (int i = 0; i < 3; i++)
+    if (want_number(c, i, -INFINITY) != LUN_OK) return lun_error(c->cx);
   if (want_axis(c, c->p[0], x->rank, &axis) != LUN_OK) return lun_error(c->cx);
   if (start < 0) start += (double)x->dim[axis];
   if (!(start >= 0 && length >= 0 && start == floor(start) && length == floor(length) && start + length <= (double)x->dim[axis]))
