@@ -30,7 +30,7 @@ function jobs.run(list, done)
   write(folder .. "/runner", RUNNER)
   for i, job in ipairs(list) do write(("%s/%d.sh"):format(folder, i), job.command .. "\n") end
   local all <close> = assert(io.popen(
-    ("seq %d | xargs -P $(nproc) -I N sh %s/runner N %s"):format(#list, folder, folder)))
+    ("seq %d | xargs -P $(nproc) -I @NUMBER@ sh %s/runner @NUMBER@ %s"):format(#list, folder, folder)))
   local ended = 0
   for line in all:lines() do
     ended = ended + 1
