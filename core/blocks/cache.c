@@ -55,7 +55,8 @@ static lun_status select_method(lun_ctx *cx, void *self, const lun_args *in, lun
   kv_cache      *c = self;
   size_t         n;
   const int64_t *at = lun_host_table()->arg_ints(in, "index", &n);
-  int64_t        dim = (int64_t)n, rows = c->k ? lun_dim(c->k, 0) : c->cross_k ? lun_dim(c->cross_k, 0) : 0;
+  lun_tensor    *held = c->k ? c->k : c->rows ? c->rows : c->cross_k;
+  int64_t        dim = (int64_t)n, rows = held ? lun_dim(held, 0) : 0;
   lun_tensor    *index = lun_make(cx, LUN_I64, 1, &dim), *map;
   int64_t       *data = index ? lun_data_mutable(index) : NULL;
   (void)out;
