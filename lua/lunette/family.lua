@@ -4,7 +4,8 @@
 --   function GPT2:build(config, weights) ... end     -- makes the blocks
 --   function GPT2:forward(...) ... end               -- model(...) calls it
 --
--- 'defaults' are the values of config fields that a file may leave out.
+-- 'defaults' are the values of config fields that a file may leave out; a value in the
+-- file must be of the same kind.  A default that is a list may be one number for all.
 local families = {}
 
 local Model = {}          -- what every family inherits; pipeline.lua and decoder.lua add to it
@@ -32,16 +33,58 @@ local function find(model_type)
   return nil, ("unsupported model_type %q"):format(model_type), "io"
 end
 
+local function fail(format, ...) error({ message = format:format(...), code = "io" }, 0) end
+
+local function shown(value)
+  if type(value) == "table" then return "a table" end
+  return type(value) == "string" and ("%q"):format(value) or tostring(value)
+end
+
+local MOST = 2 ^ 31 - 1 | 0        -- so that no product of two sizes overflows
+
+local function check_field(name, value, default)
+  local kind = math.type(default) or type(default)
+  if kind == "table" then
+    local list = type(value) == "table" and value or { value }
+    for i = 1, math.max(1, #list) do check_field(name, list[i], default[1]) end
+    if #list ~= 1 and #list ~= #default then fail("config.json: %s is a list of %d, wanted %d", name, #list, #default) end
+  elseif kind == "integer" then
+    local least = name:match "_id$" and 0 or 1               -- token ids count from 0
+    if math.type(value) ~= kind or value < least or value > MOST then
+      fail("config.json: %s is %s, wanted a whole number from %d to %d", name, shown(value), least, MOST)
+    end
+  elseif kind == "float" then
+    if type(value) ~= "number" or not (value >= 0 and value <= 1e9) then
+      fail("config.json: %s is %s, wanted a number from 0 to 1e9", name, shown(value))
+    end
+  elseif type(value) ~= kind then
+    fail("config.json: %s is %s, wanted a %s", name, shown(value), kind)
+  end
+end
+
 -- make(config, weights) -> model; raises what lunette.load returns
 local function make(config, weights)
   local class, message, code = find(config.model_type)
   if not class then error({ message = message, code = code }, 0) end
-  for name, value in pairs(class.defaults) do
-    if config[name] == nil then config[name] = value end
+  for name, default in pairs(class.defaults) do
+    if config[name] == nil then config[name] = default else check_field(name, config[name], default) end
   end
   local model = setmetatable({ config = config }, class)
   model:build(config, weights)
   return model
+end
+
+-- pair(value) -> two numbers: those of a list, or one number twice (image_size, patch_size)
+local function pair(value)
+  if type(value) == "table" then return value[1], value[2] or value[1] end
+  return value, value
+end
+
+-- sub_config(config, name) -> the object of that name in a config
+local function sub_config(config, name)
+  local value = config[name]
+  if type(value) ~= "table" then fail("config.json: %s is %s, wanted an object", name, shown(value)) end
+  return value
 end
 
 -- A model inside this one; 'role' (encoder, decoder) begins the names it records.
@@ -82,4 +125,6 @@ local function tracing(fn, ...)
   return recorded
 end
 
-return { family = family, find = find, make = make, tracing = tracing, Model = Model }
+return {
+  family = family, find = find, make = make, pair = pair, sub_config = sub_config, tracing = tracing, Model = Model,
+}

@@ -80,21 +80,61 @@ local function check_size(name, size)
   return fail("%s needs height and width, or shortest_edge, or max_height and max_width", name)
 end
 
--- new(config [, null]) -> processor, or nil, message, code.  'config' is the parsed
--- file; 'null' is what the JSON reader puts for null.
-local function new(config, null)
+-- What normalising needs: three numbers.
+local function check_stats(name, list)
+  if type(list) ~= "table" then return fail("preprocessor_config.json: %s is null, wanted 3 numbers", name) end
+  if #list ~= 3 then return fail("preprocessor_config.json: %s has %d numbers, wanted 3", name, #list) end
+  for i = 1, 3 do
+    if type(list[i]) ~= "number" or (name == "image_std" and list[i] == 0) then
+      return fail("preprocessor_config.json: %s holds %s", name, tostring(list[i]))
+    end
+  end
+  return true
+end
+
+-- A step's own fields count only where the step is done.
+local function check_steps(self)
+  local ok, message, code = true, nil, nil
+  if self.do_resize then
+    self.filter = RESAMPLE[self.resample or -1]
+    if not self.filter then return fail("preprocessor_config.json: resample is %s, wanted 0 to 5", tostring(self.resample)) end
+    ok, message, code = check_size("size", self.size)
+    if ok and self.crops_resized and not (self.size.shortest_edge and (self.crop_pct or 0) > 0) then
+      return fail("%s needs size.shortest_edge and a positive crop_pct", self.kind)
+    end
+  end
+  if ok and self.do_center_crop then
+    ok, message, code = check_size("crop_size", self.crop_size)
+    if ok and not self.crop_size.height then return fail("crop_size needs height and width") end
+  end
+  if ok and self.do_rescale and not self.rescale_factor then
+    return fail("preprocessor_config.json: rescale_factor is null, wanted a number")
+  end
+  if ok and self.do_normalize then
+    ok, message, code = check_stats("image_mean", self.image_mean)
+    if ok then ok, message, code = check_stats("image_std", self.image_std) end
+  end
+  return ok, message, code
+end
+
+-- new(config) -> processor, or nil, message, code
+--
+-- 'config' is the parsed file with false for null: as in transformers, a step that is
+-- null is not done and a value that is null is not the default but missing.
+local function new(config)
   local name = config.image_processor_type or config.feature_extractor_type
   if type(name) ~= "string" then return fail("preprocessor_config.json: image_processor_type is missing") end
   local row = kinds[name:match "^(%w-)ImageProcessor" or name:match "^(%w-)FeatureExtractor"]
   if not row then return fail("unsupported image processor %q", name) end
-  local self = setmetatable({ kind = name }, Processor)
+  local self = setmetatable({ kind = name, crops_resized = row.crop_pct ~= nil }, Processor)
   for k, v in pairs(row) do self[k] = v end
   for k, v in pairs(config) do
     local wanted = known[k]
     if k == "crop_pct" and not row.crop_pct then wanted = nil end
-    if v == null then                                        -- null keeps the default
-    elseif not wanted then
-      if not silent[k] and v ~= false then return fail("preprocessor_config.json: unknown field %q", tostring(k)) end
+    if not wanted then
+      if v and not silent[k] then return fail("preprocessor_config.json: unknown field %q", tostring(k)) end
+    elseif v == false and wanted ~= "boolean" then
+      self[k] = nil
     elseif wanted ~= "size" and type(v) ~= wanted then
       return fail("preprocessor_config.json: %s is a %s, wanted a %s", k, type(v), wanted)
     else
@@ -103,29 +143,8 @@ local function new(config, null)
   end
   self.size = size_table(self.size, self.default_to_square)
   self.crop_size = size_table(self.crop_size, true)
-  self.filter = RESAMPLE[self.resample]
-  if not self.filter then return fail("preprocessor_config.json: resample is %s, wanted 0 to 5", tostring(self.resample)) end
-  for _, field in ipairs { "image_mean", "image_std" } do
-    local t = self[field]
-    if #t ~= 3 then return fail("preprocessor_config.json: %s has %d numbers, wanted 3", field, #t) end
-    for i = 1, 3 do
-      if type(t[i]) ~= "number" or (field == "image_std" and t[i] == 0) then
-        return fail("preprocessor_config.json: %s holds %s", field, tostring(t[i]))
-      end
-    end
-  end
-  if self.do_resize then
-    local ok, message, code = check_size("size", self.size)
-    if not ok then return nil, message, code end
-    if self.crop_pct and not (self.size.shortest_edge and self.crop_pct > 0) then
-      return fail("%s needs size.shortest_edge and a positive crop_pct", name)
-    end
-  end
-  if self.do_center_crop then
-    local ok, message, code = check_size("crop_size", self.crop_size)
-    if not ok then return nil, message, code end
-    if not self.crop_size.height then return fail("crop_size needs height and width") end
-  end
+  local ok, message, code = check_steps(self)
+  if not ok then return nil, message, code end
   return self
 end
 
@@ -161,7 +180,7 @@ end
 -- or nil, message, code
 function Processor:resize(image)
   local y, x = image:dim(1), image:dim(2)
-  if self.do_resize and self.crop_pct then
+  if self.do_resize and self.crops_resized then
     local edge = self.size.shortest_edge
     if edge < 384 then
       local height, width = target({ shortest_edge = edge / self.crop_pct // 1 | 0 }, y, x)

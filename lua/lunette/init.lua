@@ -8,6 +8,8 @@ for name, value in pairs(core) do lunette[name] = value end
 for _, name in ipairs { "fill", "arange", "concat" } do lunette[name] = core.ops[name] end
 
 lunette.family     = family.family
+lunette.pair       = family.pair
+lunette.sub_config = family.sub_config
 lunette.activation = require "lunette.activation"
 
 function lunette.load(...) return require "lunette.load"(...) end

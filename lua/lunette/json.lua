@@ -1,7 +1,8 @@
 -- json.lua - JSON files of a model directory as plain Lua tables.
 --
--- Null is left out (a field that is null is a field that is not there) and whole
--- numbers are integers, whatever the reader made of them.
+-- Null is left out (a field that is null is a field that is not there) unless the
+-- caller says what to put for it; whole numbers are integers, whatever the reader
+-- made of them.
 local cjson = require "cjson"
 
 local LIMIT = 64 << 20     -- bytes: a config of more is not one
@@ -9,31 +10,31 @@ local LIMIT = 64 << 20     -- bytes: a config of more is not one
 local reader = cjson.new()
 reader.decode_max_depth(64)
 
-local function plain(v)
+local function plain(v, null)
   if type(v) == "number" then return math.tointeger(v) or v end
-  if v == cjson.null then return nil end
+  if v == cjson.null then return null end
   if type(v) ~= "table" then return v end
   local t = {}
-  for key, value in pairs(v) do t[key] = plain(value) end
+  for key, value in pairs(v) do t[key] = plain(value, null) end
   return t
 end
 
--- decode(text, name) -> value, or nil, message, code
-local function decode(text, name)
+-- decode(text, name [, null]) -> value, or nil, message, code
+local function decode(text, name, null)
   local ok, value = pcall(reader.decode, text)
   if not ok then return nil, ("%s: %s"):format(name, value), "io" end
-  return plain(value)
+  return plain(value, null)
 end
 
--- read(path) -> value, or nil, message, code
-local function read(path)
+-- read(path [, null]) -> value, or nil, message, code
+local function read(path, null)
   local file <close>, message = io.open(path, "rb")
   if not file then return nil, message, "io" end
   local text
   text, message = file:read(LIMIT + 1)
   if not text then return nil, ("%s: %s"):format(path, message or "empty file"), "io" end
   if #text > LIMIT then return nil, ("%s: more than %d bytes"):format(path, LIMIT), "io" end
-  return decode(text, path)
+  return decode(text, path, null)
 end
 
 return { decode = decode, read = read }

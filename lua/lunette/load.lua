@@ -10,10 +10,27 @@ require "lunette.pipeline"
 
 local function exists(path) return lfs.attributes(path, "mode") == "file" end
 
--- An optional JSON file: {} where it is not there.
-local function optional(path)
+-- A JSON file that holds an object; null as in json.read.
+local function object(path, null)
+  local value, message, code = json.read(path, null)
+  if message then return nil, message, code end
+  if type(value) ~= "table" or value[1] ~= nil then return nil, path .. ": not a JSON object", "io" end
+  return value
+end
+
+-- The same of a file that need not be there: then {}.
+local function optional(path, null)
   if not exists(path) then return {} end
-  return json.read(path)
+  return object(path, null)
+end
+
+-- What prepares pictures: processors of transformers 5 write it into processor_config.json,
+-- which comes first, older ones into a file of its own.
+local function image_processor_config(dir)
+  local joined, message, code = optional(dir .. "/processor_config.json", false)
+  if not joined then return nil, message, code end
+  if type(joined.image_processor) == "table" then return joined.image_processor end
+  return optional(dir .. "/preprocessor_config.json", false)
 end
 
 -- What HF reads from generation_config.json, or, in old directories, from config.json.
@@ -24,7 +41,7 @@ local GENERATION = {
 }
 
 local function generation_config(dir, config)
-  if exists(dir .. "/generation_config.json") then return json.read(dir .. "/generation_config.json") end
+  if exists(dir .. "/generation_config.json") then return object(dir .. "/generation_config.json") end
   local found = {}
   for _, source in ipairs { config.decoder or {}, config } do
     for _, name in ipairs(GENERATION) do
@@ -35,7 +52,7 @@ local function generation_config(dir, config)
 end
 
 local function open(dir, options)
-  local config, message, code = json.read(dir .. "/config.json")
+  local config, message, code = object(dir .. "/config.json")
   if not config then return nil, message, code end
   if options.device and options.device ~= "cpu" then return nil, ("no device %q"):format(options.device), "device" end
   if options.dtype and options.dtype ~= "f32" and options.dtype ~= "auto" then
@@ -60,7 +77,7 @@ local function open(dir, options)
     if not model.tokenizer_config then return nil, message, code end
   end
   local preprocessor
-  preprocessor, message, code = optional(dir .. "/preprocessor_config.json")
+  preprocessor, message, code = image_processor_config(dir)
   if not preprocessor then return nil, message, code end
   if next(preprocessor) then
     model.image_processor, message, code = image_processor.new(preprocessor)
@@ -77,5 +94,5 @@ return function (dir, options)
   if results[1] then return table.unpack(results, 2, results.n) end
   local err = results[2]
   if type(err) == "table" and err.message then return nil, err.message, err.code end
-  error(err, 0)
+  return nil, ("%s: %s"):format(dir, err), "io"              -- what the blocks made of its fields and tensors
 end

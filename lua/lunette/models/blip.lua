@@ -86,7 +86,7 @@ function Text:build(c, w)
   self.head = lunette.linear {
     weight = p:has "decoder.weight" and p:tensor("decoder.weight", c.vocab_size, C)
              or e:tensor("word_embeddings.weight", c.vocab_size, C),
-    bias = p:f32("bias", c.vocab_size),
+    bias = p:f32(p:has "decoder.bias" and "decoder.bias" or "bias", c.vocab_size),
   }
 end
 
@@ -103,10 +103,11 @@ end
 local BLIP = lunette.family { "blip", tasks = { "image-to-text" } }
 
 function BLIP:build(c, w)
-  c.text_config.encoder_hidden_size = c.vision_config.hidden_size or 768
-  c.vision_config.model_type, c.text_config.model_type = "blip_vision_model", "blip_text_model"
-  self.encoder = self:part("encoder", c.vision_config, w:sub "vision_model")
-  self.decoder = self:part("decoder", c.text_config, w:sub "text_decoder")
+  local vision, text = lunette.sub_config(c, "vision_config"), lunette.sub_config(c, "text_config")
+  vision.model_type, text.model_type = "blip_vision_model", "blip_text_model"
+  self.encoder = self:part("encoder", vision, w:sub "vision_model")
+  text.encoder_hidden_size = vision.hidden_size
+  self.decoder = self:part("decoder", text, w:sub "text_decoder")
 end
 
 -- BlipForConditionalGeneration.generate hands over to the text model, which does not see generation_config.json.

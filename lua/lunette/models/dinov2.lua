@@ -3,8 +3,8 @@
 local lunette = require "lunette"
 
 local DINOv2 = lunette.family { "dinov2", tasks = { "image-feature-extraction" }, defaults = {
-  hidden_size = 768, num_hidden_layers = 12, num_attention_heads = 12, mlp_ratio = 4, hidden_act = "gelu",
-  layer_norm_eps = 1e-6, image_size = 224, patch_size = 14, num_channels = 3, qkv_bias = true, use_swiglu_ffn = false,
+  hidden_size = 768, num_hidden_layers = 12, num_attention_heads = 12, mlp_ratio = 4.0, hidden_act = "gelu",
+  layer_norm_eps = 1e-6, image_size = { 224, 224 }, patch_size = { 14, 14 }, num_channels = 3, qkv_bias = true, use_swiglu_ffn = false,
 } }
 
 -- The gated mlp of the giant model keeps gate and up in one tensor.
@@ -18,14 +18,16 @@ local function gated(l, C, hidden)
 end
 
 function DINOv2:build(c, w)
-  local C, P = c.hidden_size, c.patch_size
+  local C = c.hidden_size
+  local height, width = lunette.pair(c.image_size)
+  self.patch_height, self.patch_width = lunette.pair(c.patch_size)
   local hidden = C * c.mlp_ratio // 1 | 0
   local e = w:sub "embeddings"
-  self.grid = c.image_size // P
+  self.rows, self.columns = height // self.patch_height, width // self.patch_width
   self.prefix = { e:f32("cls_token", 1, 1, C) }
-  self.positions = e:f32("position_embeddings", 1, 1 + self.grid * self.grid, C)
+  self.positions = e:f32("position_embeddings", 1, 1 + self.rows * self.columns, C)
   self.patches = lunette.vision.patch_embedding {
-    weight = e:f32("patch_embeddings.projection.weight", C, c.num_channels, P, P),
+    weight = e:f32("patch_embeddings.projection.weight", C, c.num_channels, self.patch_height, self.patch_width),
     bias = e:f32("patch_embeddings.projection.bias", C),
   }
   self.layers = w:each("encoder.layer", c.num_hidden_layers, function (l)
@@ -49,17 +51,17 @@ end
 
 -- Position embeddings for a grid of y by x patches, bicubic where it is not the trained one.
 function DINOv2:positions_for(y, x)
-  if y == self.grid and x == self.grid then return self.positions end
+  if y == self.rows and x == self.columns then return self.positions end
   local C = self.config.hidden_size
-  local class, patches = self.positions:narrow(2, 1, 1), self.positions:narrow(2, 2, self.grid * self.grid)
-  patches = patches:reshape { 1, self.grid, self.grid, C }:permute { 1, 4, 2, 3 }
+  local class, patches = self.positions:narrow(2, 1, 1), self.positions:narrow(2, 2, self.rows * self.columns)
+  patches = patches:reshape { 1, self.rows, self.columns, C }:permute { 1, 4, 2, 3 }
   patches = patches:interpolate { size = { y, x }, mode = "bicubic" }
   return lunette.concat(class, patches:permute { 1, 3, 4, 2 }:reshape { 1, y * x, C }, { axis = 2 })
 end
 
 function DINOv2:forward(pixels)              -- f32 [B, 3, Y, X] -> [B, 1 + N, C]
-  local P = self.config.patch_size
-  local x = lunette.with_prefix(self.prefix, self.patches(pixels)) + self:positions_for(pixels:dim(3) // P, pixels:dim(4) // P)
+  local x = lunette.with_prefix(self.prefix, self.patches(pixels))
+            + self:positions_for(pixels:dim(3) // self.patch_height, pixels:dim(4) // self.patch_width)
   self:record("hidden_states", 0, x)
   for i, layer in ipairs(self.layers) do x = self:record("hidden_states", i, layer(x)) end
   return self:record("last_hidden_state", self.norm(x))

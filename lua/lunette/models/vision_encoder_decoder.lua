@@ -5,11 +5,11 @@ local lunette = require "lunette"
 local VED = lunette.family { "vision-encoder-decoder", tasks = { "image-to-text" } }
 
 function VED:build(c, w)
-  local width = c.encoder.hidden_size
-  self.encoder = self:part("encoder", c.encoder, w:sub "encoder")
-  self.decoder = self:part("decoder", c.decoder, w:sub "decoder")
-  local wanted = c.decoder.n_embd or c.decoder.hidden_size or c.decoder.d_model
-  if width ~= wanted and not c.decoder.cross_attention_hidden_size then
+  local encoder, decoder = lunette.sub_config(c, "encoder"), lunette.sub_config(c, "decoder")
+  self.encoder = self:part("encoder", encoder, w:sub "encoder")
+  self.decoder = self:part("decoder", decoder, w:sub "decoder")
+  local width, wanted = encoder.hidden_size, decoder.n_embd or decoder.hidden_size or decoder.d_model
+  if width ~= wanted and not decoder.cross_attention_hidden_size then
     self.decoder.memory_projection = lunette.linear(w:linear("enc_to_dec_proj", width, wanted))
   end
 end

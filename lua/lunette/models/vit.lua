@@ -4,18 +4,18 @@ local lunette = require "lunette"
 
 local ViT = lunette.family { "vit", "deit", tasks = { "image-feature-extraction" }, defaults = {
   hidden_size = 768, num_hidden_layers = 12, num_attention_heads = 12, intermediate_size = 3072, hidden_act = "gelu",
-  layer_norm_eps = 1e-12, image_size = 224, patch_size = 16, num_channels = 3, qkv_bias = true,
+  layer_norm_eps = 1e-12, image_size = { 224, 224 }, patch_size = { 16, 16 }, num_channels = 3, qkv_bias = true,
 } }
 
 function ViT:build(c, w)
-  local C, P = c.hidden_size, c.patch_size
-  local patches = (c.image_size // P) ^ 2 | 0
+  local C, PY, PX = c.hidden_size, lunette.pair(c.patch_size)
+  self.height, self.width = lunette.pair(c.image_size)
   local e = w:sub "embeddings"
   self.prefix = { e:f32("cls_token", 1, 1, C) }
   if c.model_type == "deit" then self.prefix[2] = e:f32("distillation_token", 1, 1, C) end
-  self.positions = e:f32("position_embeddings", 1, #self.prefix + patches, C)
+  self.positions = e:f32("position_embeddings", 1, #self.prefix + (self.height // PY) * (self.width // PX), C)
   self.patches = lunette.vision.patch_embedding {
-    weight = e:f32("patch_embeddings.projection.weight", C, c.num_channels, P, P),
+    weight = e:f32("patch_embeddings.projection.weight", C, c.num_channels, PY, PX),
     bias = e:f32("patch_embeddings.projection.bias", C),
   }
   self.layers = w:each("encoder.layer", c.num_hidden_layers, function (l)
@@ -38,10 +38,9 @@ function ViT:build(c, w)
 end
 
 function ViT:forward(pixels)                 -- f32 [B, 3, Y, X] -> [B, N, C]
-  local c = self.config
-  if pixels:dim(3) ~= c.image_size or pixels:dim(4) ~= c.image_size then
+  if pixels:dim(3) ~= self.height or pixels:dim(4) ~= self.width then
     error(("a picture of %d x %d, but this model takes %d x %d"):format(
-      pixels:dim(4), pixels:dim(3), c.image_size, c.image_size), 2)
+      pixels:dim(4), pixels:dim(3), self.width, self.height), 2)
   end
   local x = self:record("hidden_states", 0, lunette.with_prefix(self.prefix, self.patches(pixels)) + self.positions)
   for i, layer in ipairs(self.layers) do x = self:record("hidden_states", i, layer(x)) end
