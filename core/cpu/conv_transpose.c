@@ -1,7 +1,7 @@
 /*
 ** conv_transpose.c - transposed convolution: each input adds its kernel, times
 ** its value, to the output.  'linear' makes the products of all channels
-** first; then every output plane adds up its own.
+** first; then every output row adds up its own.
 */
 #include "../ops.h"
 
@@ -13,24 +13,29 @@ typedef struct spread {
   int64_t in[2], out[2], kernel[2], stride[2], padding[2], dilation[2];
 } spread;
 
-static void add_product(const spread *s, int64_t plane, int64_t iy, int64_t ix) {
-  const float *from = s->products + ((iy * s->in[1] + ix) * s->planes + plane) * s->kernel[0] * s->kernel[1];
-  for (int64_t ky = 0; ky < s->kernel[0]; ky++) {
-    int64_t y = iy * s->stride[0] - s->padding[0] + ky * s->dilation[0];
-    if (y < 0 || y >= s->out[0]) continue;
+/* Adds row ky of the kernels of input row iy to output row y, for all planes. */
+static void add_row(const spread *s, int64_t y, int64_t ky, int64_t iy) {
+  int64_t size = s->kernel[0] * s->kernel[1], plane = s->out[0] * s->out[1];
+  for (int64_t ix = 0; ix < s->in[1]; ix++) {
+    const float *from = s->products + (iy * s->in[1] + ix) * s->planes * size + ky * s->kernel[1];
     for (int64_t kx = 0; kx < s->kernel[1]; kx++) {
       int64_t x = ix * s->stride[1] - s->padding[1] + kx * s->dilation[1];
-      if (x >= 0 && x < s->out[1]) s->y[(plane * s->out[0] + y) * s->out[1] + x] += from[ky * s->kernel[1] + kx];
+      float  *to = s->y + y * s->out[1] + x;
+      if (x >= 0 && x < s->out[1]) for (int64_t i = 0; i < s->planes; i++) to[i * plane] += from[i * size + kx];
     }
   }
 }
 
-static void add_planes(void *arg, int64_t begin, int64_t end) {
+/* Output rows, of all planes: products lie side by side as they are read. */
+static void add_rows(void *arg, int64_t begin, int64_t end) {
   const spread *s = arg;
-  int64_t       size = s->out[0] * s->out[1];
-  for (int64_t plane = begin; plane < end; plane++) {
-    for (int64_t i = 0; i < size; i++) s->y[plane * size + i] = s->bias ? s->bias[plane] : 0.0f;
-    for (int64_t i = 0; i < s->in[0] * s->in[1]; i++) add_product(s, plane, i / s->in[1], i % s->in[1]);
+  for (int64_t y = begin; y < end; y++) {
+    for (int64_t i = 0; i < s->planes; i++)
+      for (int64_t x = 0; x < s->out[1]; x++) s->y[(i * s->out[0] + y) * s->out[1] + x] = s->bias ? s->bias[i] : 0.0f;
+    for (int64_t ky = 0; ky < s->kernel[0]; ky++) {
+      int64_t at = y + s->padding[0] - ky * s->dilation[0];
+      if (at >= 0 && at % s->stride[0] == 0 && at / s->stride[0] < s->in[0]) add_row(s, y, ky, at / s->stride[0]);
+    }
   }
 }
 
@@ -45,7 +50,7 @@ static lun_status spread_group(lun_call *c, spread *s, int64_t image, int64_t gr
     s->products = f32(products);
     s->bias = c->in[2] ? f32(c->in[2]) + group * s->planes : NULL;
     s->y = f32(c->out[0]) + (image * groups + group) * s->planes * s->out[0] * s->out[1];
-    lun_parallel(c->cx, s->planes, 1, add_planes, s);
+    lun_parallel(c->cx, s->out[0], 1, add_rows, s);
   }
   lun_scope_close(c->cx, mark, NULL);
   return lun_error(c->cx);

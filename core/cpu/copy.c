@@ -131,7 +131,7 @@ void copy_elements(lun_ctx *cx, const lun_tensor *to, const lun_tensor *from, in
   if (lun_count(to) == 0) return;
   describe(&n, to, from, indexed, index);
   last = &n.axis[n.rank - 1];
-  while (n.axis[across].from_step != (int64_t)n.unit) if (++across == n.rank) break;
+  while (across < n.rank && n.axis[across].from_step != (int64_t)n.unit) across++;
   if (across < n.rank - 1 && !n.axis[across].indexed && !last->indexed && last->dim >= 2 * TILE) {
     rest = n;
     rest.axis[n.rank - 1].dim = last->dim % TILE;
@@ -152,26 +152,26 @@ lun_status cpu_copy(lun_call *c) {
 }
 
 lun_status cpu_concat(lun_call *c) {
-  int     axis = (int)c->p[0];
+  int     joined = (int)c->p[0];
   int64_t start = 0;
   for (int in = 0; in < LUN_MAXIN; in++) {
     lun_tensor part = *c->out[0];
     if (!c->in[in]) continue;
-    part.dim[axis] = c->in[in]->dim[axis];
-    part.data += lun_dtype_bytes(part.dtype, start * part.stride[axis]);
+    part.dim[joined] = c->in[in]->dim[joined];
+    part.data += lun_dtype_bytes(part.dtype, start * part.stride[joined]);
     copy_elements(c->cx, &part, c->in[in], 0, NULL);
-    start += part.dim[axis];
+    start += part.dim[joined];
   }
   return LUN_OK;
 }
 
 lun_status cpu_gather(lun_call *c) {
-  int            axis = (int)c->p[0];
+  int            indexed = (int)c->p[0];
   const int64_t *index = i64(c->in[1]);
   for (int64_t i = 0; i < c->in[1]->dim[0]; i++)
-    if (index[i] < 0 || index[i] >= c->in[0]->dim[axis])
+    if (index[i] < 0 || index[i] >= c->in[0]->dim[indexed])
       return lun_fail(c->cx, LUN_EARG, "gather: index[%lld] is %lld, outside the %lld of axis %d (from 0)", (long long)i,
-                      (long long)index[i], (long long)c->in[0]->dim[axis], axis + 1);
-  copy_elements(c->cx, c->out[0], c->in[0], axis, index);
+                      (long long)index[i], (long long)c->in[0]->dim[indexed], indexed + 1);
+  copy_elements(c->cx, c->out[0], c->in[0], indexed, index);
   return LUN_OK;
 }

@@ -1,5 +1,6 @@
 /* group_norm.c - normalisation over groups of channels, and by given statistics (batch_norm). */
 #include "../ops.h"
+#include "sum.h"
 
 /* x [B, C, inner]; planes are its B C rows. */
 typedef struct planes {
@@ -35,12 +36,8 @@ static void groups(void *arg, int64_t begin, int64_t end) {
   int64_t       n = p->in_group * p->inner;
   for (int64_t group = begin; group < end; group++) {
     const float *x = p->x + group * n;
-    double       mean = 0, var = 0;
-    for (int64_t i = 0; i < n; i++) mean += (double)x[i];
-    mean /= (double)n;
-    for (int64_t i = 0; i < n; i++) var += ((double)x[i] - mean) * ((double)x[i] - mean);
-    for (int64_t k = 0; k < p->in_group; k++)
-      normalise(p, group * p->in_group + k, mean, 1.0 / sqrt(var / (double)n + p->eps));
+    double       mean = row_sum(x, n) / (double)n, var = row_squares(x, n, mean) / (double)n;
+    for (int64_t k = 0; k < p->in_group; k++) normalise(p, group * p->in_group + k, mean, 1.0 / sqrt(var + p->eps));
   }
 }
 

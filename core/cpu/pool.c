@@ -15,27 +15,34 @@ static void inside(const pooling *p, int axis, int64_t place, int64_t *from, int
   *to = end < p->in[axis] ? end : p->in[axis];
 }
 
-static float pool(const pooling *p, const float *x, int64_t place_y, int64_t place_x) {
-  int64_t y0, y1, x0, x1;
-  float   largest = -INFINITY;
-  double  sum = 0;
-  inside(p, 0, place_y, &y0, &y1);
-  inside(p, 1, place_x, &x0, &x1);
-  for (int64_t i = y0; i < y1; i++)
-    for (int64_t k = x0; k < x1; k++) {
-      float v = x[i * p->in[1] + k];
-      if (v > largest || v != v) largest = v;     /* NaN wins, as in torch: nothing is larger afterwards */
-      sum += (double)v;
-    }
-  if (p->largest) return largest;
-  return (float)(sum / (double)(p->count_padding ? p->kernel[0] * p->kernel[1] : (y1 - y0) * (x1 - x0)));
+/* NaN wins, as in torch: nothing is larger afterwards. */
+static float largest(const float *x, int64_t width, const int64_t from[2], const int64_t to[2]) {
+  float most = -INFINITY;
+  for (int64_t i = from[0]; i < to[0]; i++)
+    for (int64_t k = from[1]; k < to[1]; k++)
+      if (x[i * width + k] > most || isnan(x[i * width + k])) most = x[i * width + k];
+  return most;
+}
+
+static double sum(const float *x, int64_t width, const int64_t from[2], const int64_t to[2]) {
+  double total = 0;
+  for (int64_t i = from[0]; i < to[0]; i++)
+    for (int64_t k = from[1]; k < to[1]; k++) total += (double)x[i * width + k];
+  return total;
 }
 
 static void pool_rows(void *arg, int64_t begin, int64_t end) {
   const pooling *p = arg;
   for (int64_t row = begin; row < end; row++) {
     const float *x = p->x + row / p->out[0] * p->in[0] * p->in[1];
-    for (int64_t i = 0; i < p->out[1]; i++) p->y[row * p->out[1] + i] = pool(p, x, row % p->out[0], i);
+    float       *y = p->y + row * p->out[1];
+    int64_t      from[2], to[2];
+    inside(p, 0, row % p->out[0], &from[0], &to[0]);
+    for (int64_t i = 0; i < p->out[1]; i++) {
+      inside(p, 1, i, &from[1], &to[1]);
+      if (p->largest) y[i] = largest(x, p->in[1], from, to);
+      else y[i] = (float)(sum(x, p->in[1], from, to) / (double)(p->count_padding ? p->kernel[0] * p->kernel[1] : (to[0] - from[0]) * (to[1] - from[1])));
+    }
   }
 }
 

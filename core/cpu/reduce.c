@@ -5,6 +5,7 @@
 ** n alone.  NaN is smaller than everything.
 */
 #include "../ops.h"
+#include "sum.h"
 
 typedef struct reduction {
   lun_op       op;
@@ -13,8 +14,6 @@ typedef struct reduction {
   int64_t     *at;      /* argmax: instead of y */
   int64_t      n, inner;
 } reduction;
-
-enum { LANES = 16 };
 
 static float row_max(const float *x, int64_t n) {
   float   lane[LANES], largest = -INFINITY;
@@ -33,16 +32,6 @@ static int64_t row_argmax(const float *x, int64_t n) {
   for (int64_t i = 0; i < n; i++)
     if (x[i] == largest) return i;
   return 0;
-}
-
-static double row_sum(const float *x, int64_t n) {
-  double  lane[LANES] = { 0 }, sum = 0;
-  int64_t i = 0;
-  for (; i + LANES <= n; i += LANES)
-    for (int k = 0; k < LANES; k++) lane[k] += (double)x[i + k];
-  for (; i < n; i++) sum += (double)x[i];
-  for (int k = 0; k < LANES; k++) sum += lane[k];
-  return sum;
 }
 
 static void reduce_rows(void *arg, int64_t begin, int64_t end) {

@@ -42,6 +42,12 @@ static void check_copies(lun_dtype dtype) {
   }
   view = lun_run(cx, LUN_OP_expand, 1, (lun_tensor *[]){ lun_narrow(cx, x, 3, 2, 1) }, PARAMS(3, 5, 7, 6, NAN, NAN), NULL);
   each_place(call_op(cx, LUN_OP_contiguous, IN(view), NONE, NULL), from_itself, view, "contiguous");
+  for (int64_t n = 31; n < 67; n += 5) {      /* transpositions go in tiles, and a rest */
+    view = lun_permute(cx, counting(dtype, DIM(2, n, 50)), (int[]){ 0, 2, 1 });
+    each_place(call_op(cx, LUN_OP_contiguous, IN(view), NONE, NULL), from_itself, view, "transposed");
+    view = lun_permute(cx, counting(dtype, DIM(n, 3, 40)), (int[]){ 2, 1, 0 });
+    each_place(call_op(cx, LUN_OP_contiguous, IN(view), NONE, NULL), from_itself, view, "transposed");
+  }
   y = lun_run(cx, LUN_OP_contiguous, 1, &x, NONE, NULL);
   CHECK(y && y->data == x->data && y != x, "what is contiguous is not copied");
 }
