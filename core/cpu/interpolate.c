@@ -31,7 +31,11 @@ static double triangle(double x) {
   return x < 1 ? 1 - x : 0;
 }
 
-/* torch's index is computed in f32 and does not move continuously, so f32 it is here; once and twice the size ignore the scale. */
+/*
+** torch's index is computed in f32 and does not move continuously, so f32 it is
+** here.  Once and twice the size ignore the scale given: torch on the CPU does so
+** while height and width of the result come to 128 or less, and not above.
+*/
 static void nearest_taps(taps *t, int64_t in, double scale) {
   float step = isnan(scale) || t->size == in || t->size == 2 * in ? (float)in / (float)t->size : (float)(1.0 / scale);
   for (int64_t i = 0; i < t->size; i++) {
@@ -49,7 +53,6 @@ static void neighbour_taps(taps *t, int64_t in, double step, int mode, bool alig
     float  *weight = t->weight + i * t->most;
     double  at = align_corners ? step * (double)i : step * ((double)i + 0.5) - 0.5;
     int64_t first, start, end;
-    if (mode == BILINEAR && at < 0) at = 0;
     first = (int64_t)floor(at) - reach + 1;
     start = first < 0 ? 0 : first < in ? first : in - 1;
     end = first + 2 * reach < in ? first + 2 * reach : in;

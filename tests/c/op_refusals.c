@@ -131,10 +131,13 @@ static void check_places(void) {
   REFUSED(concat, IN(x, f(DIM(2, 5, 1))), NONE, LUN_ESHAPE, "concat: b is [2, 5, 1], wanted [*, 5] to fit a [2, 5]");
   REFUSED(concat, IN(x, ids(DIM(2, 5))), NONE, LUN_EDTYPE, "concat: b is i64, wanted f32");
   REFUSED(gather, IN(x, whole_tensor(cx, (int64_t[]){ 0, 2 }, DIM(2))), NONE, LUN_EARG, "gather: index[1] is 2, outside the 2 of axis 1 (from 0)");
+  REFUSED(gather, IN(x, whole_tensor(cx, (int64_t[]){ -1 }, DIM(1))), NONE, LUN_EARG, "gather: index[0] is -1, outside the 2 of axis 1 (from 0)");
   REFUSED(gather, IN(x, ids(DIM(1, 1))), NONE, LUN_ESHAPE, "gather: index is [1, 1], wanted 1 dimensions");
   REFUSED(gather, IN(q, ids(DIM(1))), PARAMS(1), LUN_EDTYPE, "gather: the last axis of q8_0 is stored in blocks");
   REFUSED(pick, IN(x, whole_tensor(cx, (int64_t[]){ 0, 5 }, DIM(2, 1))), NONE, LUN_EARG,
           "pick: index[0] of row 1 is 5, outside the 5 of the last axis (from 0)");
+  REFUSED(put, IN(x, whole_tensor(cx, (int64_t[]){ -1, 0 }, DIM(2, 1)), f(DIM(2, 1))), NONE, LUN_EARG,
+          "put: index[0] of row 0 is -1, outside the 5 of the last axis (from 0)");
   REFUSED(pick, IN(x, ids(DIM(3, 1))), NONE, LUN_ESHAPE, "pick: index is [3, 1], wanted [2, *] to fit x [2, 5]");
   REFUSED(pick, IN(q, ids(DIM(2, 1))), NONE, LUN_EDTYPE, "pick: x is q8_0, whose elements do not stand alone");
   REFUSED(put, IN(constant, ids(DIM(1, 1)), f(DIM(1, 1))), NONE, LUN_EARG, "put: x is constant and cannot be written");
