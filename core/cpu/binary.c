@@ -73,13 +73,15 @@ static int64_t step_of(const lun_tensor *t, int from_end) {
 
 /* Adds an axis outside those there are, or widens the outermost of them by it. */
 static void add_axis(job *j, int64_t dim, int64_t a, int64_t b) {
-  int64_t out = j->rank > 0 ? j->dim[0] : j->length;
-  int64_t a_out = j->rank > 0 ? j->a_step[0] : j->a_last, b_out = j->rank > 0 ? j->b_step[0] : j->b_last;
+  int64_t *outer = j->rank > 0 ? &j->dim[0] : &j->length;
+  int64_t  a_step = j->rank > 0 ? j->a_step[0] : j->a_last, b_step = j->rank > 0 ? j->b_step[0] : j->b_last;
   if (dim == 1) return;
-  if (out == 1 || (a == a_out * out && b == b_out * out)) {
-    if (out == 1) a_out = a, b_out = b;
-    if (j->rank > 0) j->dim[0] *= dim, j->a_step[0] = a_out, j->b_step[0] = b_out;
-    else j->length *= dim, j->a_last = a_out, j->b_last = b_out;
+  if (*outer == 1) {                   /* the first axis of all */
+    j->length = dim, j->a_last = a, j->b_last = b;
+    return;
+  }
+  if (a == a_step * *outer && b == b_step * *outer) {
+    *outer *= dim;
     return;
   }
   for (int i = j->rank; i > 0; i--) j->dim[i] = j->dim[i - 1], j->a_step[i] = j->a_step[i - 1], j->b_step[i] = j->b_step[i - 1];

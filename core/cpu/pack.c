@@ -113,7 +113,7 @@ lun_status lun_prepack(lun_tensor *w, bool transposed) {
   int64_t   n = w->dim[transposed], k = w->dim[!transposed], panels = (n + PANEL - 1) / PANEL;
   size_t    bytes;
   lun_pack *p;
-  if (w->pack && w->pack->transposed == transposed) return LUN_OK;
+  if (!w->constant || !lun_is_contiguous(w) || (w->pack && w->pack->transposed == transposed)) return LUN_OK;
   p = lun_alloc(sizeof *p);
   if (!p) return lun_fail(cx, LUN_EMEM, "out of memory");
   *p = (lun_pack){ kind_of(w->dtype, transposed), transposed, n, k, 0, NULL };

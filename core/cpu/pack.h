@@ -17,9 +17,10 @@ typedef struct lun_pack {
 } lun_pack;
 
 /*
-** Packs a constant weight [N, K] ([K, N] if 'transposed') of any float type or
-** q8_0, unless it is packed already.  f16 and q8_0 stay as small as they are,
-** other types become f32.  LUN_EMEM.
+** Packs a weight [N, K] ([K, N] if 'transposed') of any float type or q8_0.  f16
+** and q8_0 stay as small as they are, other types become f32.  What may change
+** (not constant), is a view with gaps, or is packed already is left as it is:
+** 'linear' reads it panel by panel each time.  LUN_EMEM.
 */
 lun_status lun_prepack(lun_tensor *weight, bool transposed);
 

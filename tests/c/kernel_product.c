@@ -119,9 +119,28 @@ static void matmul(lun_ctx *cx) {
   check_matmul(cx, DIM(2, 2, 3), DIM(2, 3, 0), false);
 }
 
+/* The n-th allocation fails, for every n: an error that says so, and nothing lost (under ASan). */
+static void memory_runs_out(lun_ctx *cx) {
+  lun_tensor *x = random_tensor(cx, 0, DIM(20, 40)), *y = NULL;
+  for (long n = 1; !y && n < 50; n++) {
+    size_t      mark = lun_scope_open(cx);
+    lun_tensor *w = weight_of(cx, LUN_F16, 50, 40, false, true);
+    lun_alloc_fail_at(n);
+    y = lun_run(cx, LUN_OP_linear, IN(x, w), NONE, NULL);
+    lun_alloc_fail_at(0);
+    if (!y) {
+      CHECK(lun_error(cx) == LUN_EMEM, "allocation %ld fails: %s", n, lun_message(cx));
+      lun_clear(cx);
+    }
+    lun_scope_close(cx, mark, NULL);
+  }
+  CHECK(y != NULL, "no call with enough memory");
+}
+
 int main(void) {
   on_each_isa(linear);
   on_each_isa(rows_alone);
   on_each_isa(matmul);
+  on_each_isa(memory_runs_out);
   return check_end();
 }

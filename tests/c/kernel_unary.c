@@ -92,6 +92,8 @@ static void places(lun_ctx *cx) {
 }
 
 int main(void) {
+  setenv("LUN_ISA", isa_base.name, 1);
+  CHECK(isa_now() == &isa_base, "LUN_ISA=%s gives %s", isa_base.name, isa_now()->name);
   on_each_isa(accuracy);
   on_each_isa(places);
   return check_end();
