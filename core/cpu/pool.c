@@ -15,13 +15,17 @@ static void inside(const pooling *p, int axis, int64_t place, int64_t *from, int
   *to = end < p->in[axis] ? end : p->in[axis];
 }
 
-/* NaN wins, as in torch: nothing is larger afterwards. */
+/* NaN wins, as in torch.  No branch: which value is the largest nobody can foresee. */
 static float largest(const float *x, int64_t width, const int64_t from[2], const int64_t to[2]) {
   float most = -INFINITY;
+  int   unordered = 0;
   for (int64_t i = from[0]; i < to[0]; i++)
-    for (int64_t k = from[1]; k < to[1]; k++)
-      if (x[i * width + k] > most || isnan(x[i * width + k])) most = x[i * width + k];
-  return most;
+    for (int64_t k = from[1]; k < to[1]; k++) {
+      float v = x[i * width + k];
+      most = v > most ? v : most;
+      unordered |= v != v;
+    }
+  return unordered ? NAN : most;
 }
 
 static double sum(const float *x, int64_t width, const int64_t from[2], const int64_t to[2]) {
