@@ -6,6 +6,7 @@
 ** 70 (EX_SOFTWARE) after an error nobody caught, which is a bug and shows where.
 */
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
@@ -71,9 +72,20 @@ static int with_traceback(lua_State *L) {
   return 1;
 }
 
+/*
+** Standard streams that were closed stay unusable, but their numbers are taken:
+** a file opened later would get one, and results would go there.
+*/
+static void hold_standard_streams(void) {
+  for (int fd = 0; fd <= 2; fd++)
+    if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY) < 0) return;
+}
+
 int main(int argc, char **argv) {
   int status = STATUS_INTERNAL;
-  lua_State *L = luaL_newstate();
+  lua_State *L;
+  hold_standard_streams();
+  L = luaL_newstate();
   if (!L) {
     fprintf(stderr, "lunette: out of memory\n");
     return status;

@@ -5,35 +5,50 @@ local root    = require "lunette.cli.root"
 local report  = require "lunette.cli.report"
 local luv     = require "luv"
 
-local BATCH = 8         -- pictures encoded together; a row's result does not depend on it
+local BATCH   = 8           -- pictures encoded together; a row's result does not depend on it
+local THREADS = 256         -- at most, as in the core
+local LIMIT   = 2 << 30     -- bytes of standard input: no readable picture has more
 
 local caption = { summary = "Say what pictures show." }
 
-local function number(least, whole)
+local function whole(least, most)
+  local wanted = most and ("from %d to %d"):format(least, most) or ("of at least %d"):format(least)
   return function (text)
-    local v = tonumber(text)
-    if whole then v = v and math.tointeger(v) end
-    if v and (not least or v >= least) then return v end
-    return nil, ("%q is not a %snumber%s"):format(text, whole and "whole " or "", least and " of at least " .. least or "")
+    local v = math.tointeger(tonumber(text))
+    if v and v >= least and v <= (most or v) then return v end
+    return nil, ("%q is not a whole number %s"):format(text, wanted)
   end
+end
+
+local function finite(text)
+  local v = tonumber(text)
+  if v and math.abs(v) < math.huge then return v end
+  return nil, ("%q is not a number"):format(text)
 end
 
 function caption.setup(parser)
   parser:argument("file", "Pictures (JPEG, PNG); - reads one from standard input."):args "+"
   parser:option("--model", "Model directory (Hugging Face layout)."):argname "DIR"
-  parser:option("--num-beams", "Beams of the search; 1 is greedy."):argname "N":convert(number(1, true)):target "num_beams"
-  parser:option("--max-new-tokens", "Tokens to generate at most."):argname "N":convert(number(1, true)):target "max_new_tokens"
-  parser:option("--length-penalty", "Exponent of the length that divides a beam's score."):argname "X":convert(number()):target "length_penalty"
+  parser:option("--num-beams", "Beams of the search; 1 is greedy."):argname "N":convert(whole(1)):target "num_beams"
+  parser:option("--max-new-tokens", "Tokens to generate at most."):argname "N":convert(whole(1)):target "max_new_tokens"
+  parser:option("--length-penalty", "Exponent of the length that divides a beam's score."):argname "X":convert(finite):target "length_penalty"
   parser:option("--prompt", "Text for the caption to begin with."):argname "TEXT"
-  parser:option("--num-return-sequences", "Captions a picture, best first."):argname "N":convert(number(1, true)):target "num_return_sequences"
-  parser:option("--threads", "Threads; 0 for as many as there are cores."):argname "N":convert(number(0, true))
+  parser:option("--num-return-sequences", "Captions a picture, best first."):argname "N":convert(whole(1)):target "num_return_sequences"
+  parser:option("--threads", "Threads; 0 for as many as there are cores."):argname "N":convert(whole(0, THREADS))
   parser:flag("--json", "One JSON object a line.")
 end
 
 local function read(file)
   if file ~= "-" then return vision.load(file) end
-  local bytes = io.stdin:read "a"
-  return vision.decode(bytes or "")
+  local pieces, size = {}, 0
+  repeat
+    local piece, message = io.stdin:read(1 << 16)
+    if message then return nil, message end
+    pieces[#pieces + 1] = piece
+    size = size + #(piece or "")
+    if size > LIMIT then return nil, ("more than %d bytes"):format(LIMIT) end
+  until not piece
+  return vision.decode(table.concat(pieces))
 end
 
 local function sequence_fields(s, start)
@@ -78,7 +93,6 @@ local function run_batch(model, batch, options, several)
     else print_plain(item.file, results[i], several) end
     item.pixels:free()
   end
-  io.stdout:flush()
   return true
 end
 
@@ -87,11 +101,15 @@ function caption.run(options)
   local model, message = lunette.load(dir, { threads = options.threads })
   if not model then return report.fail(3, "%s", message) end
   if not model.start then return report.fail(3, "%s: %s does not caption pictures", dir, model.config.model_type) end
+  if not model.tokenizer then return report.fail(3, "%s holds no tokenizer.json", dir) end
+  if not model.image_processor then return report.fail(3, "%s holds no preprocessor_config.json", dir) end
   local failed, batch = false, {}
+  -- The exit status if it cannot go on: what was asked for does not fit the model, or nobody reads the results.
   local function flush()
     local ok, why = run_batch(model, batch, options, #options.file > 1)
     batch = {}
-    return ok or not report.fail(2, "%s", tostring(why))
+    if not ok then return report.fail(2, "%s", tostring(why)) end
+    return not io.stdout:flush() and 1
   end
   for _, file in ipairs(options.file) do
     local started, scope <close> = luv.hrtime(), nil
@@ -101,13 +119,13 @@ function caption.run(options)
     if image then image:free() end
     if pixels then batch[#batch + 1] = { file = file, pixels = pixels, ms = (luv.hrtime() - started) / 1e6 }
     else
-      io.stderr:write("lunette: ", file, ": ", (message:gsub("^" .. file:gsub("%p", "%%%0") .. ": ", "")), "\n")
+      report.warn("%s: %s", file, (message:gsub("^" .. file:gsub("%p", "%%%0") .. ": ", "")))
       failed = true
     end
-    if #batch == BATCH and not flush() then return 2 end
+    local status = #batch == BATCH and flush()
+    if status then return status end
   end
-  if not flush() then return 2 end
-  return failed and 1 or 0
+  return flush() or failed and 1 or 0
 end
 
 return caption

@@ -25,17 +25,34 @@ local function build()
   return parser
 end
 
+local function is_command(word)
+  for _, name in ipairs(COMMANDS) do
+    if name == word then return true end
+  end
+  return false
+end
+
+-- "--length-penalty -1" as one word: argparse would take the number for an option.
+local function with_negatives(args)
+  local list = {}
+  for _, word in ipairs(args) do
+    local before = list[#list] or ""
+    if word:find "^%-%.?%d" and before:find "^%-%-[^=]+$" then list[#list] = before .. "=" .. word
+    else list[#list + 1] = word end
+  end
+  return list
+end
+
 -- main(args) -> exit status
 local function main(args)
-  local list = {}
-  for i = 1, #args do list[i] = args[i] end
-  if list[1] == "run" and list[2] and list[2]:sub(1, 1) ~= "-" then     -- what follows the script is the script's
-    return require "lunette.cli.run".run { script = list[2], args = table.move(list, 3, #list, 1, {}) }
+  if args[1] == "run" and args[2] and args[2]:sub(1, 1) ~= "-" then     -- what follows the script is the script's
+    return require "lunette.cli.run".run { script = args[2], args = table.move(args, 3, #args, 1, {}) }
   end
   local parser = build()
-  local ok, options = parser:pparse(list)
+  local ok, options = parser:pparse(with_negatives(args))
   if not ok then
-    io.stderr:write("lunette: ", options, "\n", "Try: lunette --help\n")
+    local command = is_command(args[1]) and args[1] .. " " or ""
+    io.stderr:write("lunette: ", options, "\nTry: lunette ", command, "--help\n")
     return USAGE
   end
   return require("lunette.cli." .. options.command).run(options)

@@ -4,8 +4,14 @@ local cjson = require "cjson"
 local encoder = cjson.new()
 encoder.encode_number_precision(9)        -- tells any two f32 apart
 
-local function fail(status, format, ...)
-  io.stderr:write("lunette: ", format:format(...), "\n")
+-- One line, whatever the names in it hold.
+local function warn(format, ...)
+  local line = format:format(...):gsub("%c", function (c) return ("\\x%02x"):format(c:byte()) end)
+  io.stderr:write("lunette: ", line, "\n")
+end
+
+local function fail(status, ...)
+  warn(...)
   return status
 end
 
@@ -36,6 +42,7 @@ end
 -- a number that JSON has no word for is null
 function encode(value)
   if type(value) == "string" then return (encoder.encode(valid(value)):gsub("\\/", "/")) end
+  if math.type(value) == "integer" then return tostring(value) end
   if type(value) == "number" and (value ~= value or math.abs(value) == math.huge) then return "null" end
   if type(value) ~= "table" then return encoder.encode(value) end
   if not value.object then return encode_list(value) end
@@ -52,4 +59,4 @@ local function object(fields)
   return fields
 end
 
-return { fail = fail, encode = encode, object = object }
+return { warn = warn, fail = fail, encode = encode, object = object }

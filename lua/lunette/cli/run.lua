@@ -14,7 +14,10 @@ function run.run(options)
   if not chunk then return report.fail(2, "%s", message) end
   arg = table.move(options.args, 1, #options.args, 1, { [0] = options.script })   -- luacheck: globals arg
   local ok, result = xpcall(chunk, debug.traceback, table.unpack(options.args))
-  if not ok then return report.fail(1, "%s", result) end
+  if not ok then
+    io.stderr:write("lunette: ", tostring(result), "\n")
+    return 1
+  end
   return math.type(result) == "integer" and result or 0
 end
 

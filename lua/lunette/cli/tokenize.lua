@@ -1,5 +1,5 @@
 -- cli/tokenize.lua - lunette tokenize: text to token ids and back, a line at a time.
-local json   = require "lunette.json"
+local cjson  = require "cjson"
 local text   = require "lunette.text"
 local report = require "lunette.cli.report"
 local lfs    = require "lfs"
@@ -13,26 +13,50 @@ function tokenize.setup(parser)
   parser:flag("--keep-special-tokens", "With --decode: special tokens stay in the text."):target "keep_special"
 end
 
-local function read_line(line, options)
-  if options.json then return json.decode(line, "standard input") end
-  if not options.decode then return line end
-  local ids = {}
-  for word in line:gmatch "%S+" do
-    ids[#ids + 1] = math.tointeger(tonumber(word))
-    if not ids[#ids] or ids[#ids] == false then return nil, ("%q is not a token id"):format(word) end
-  end
-  return ids
+local function read_json(line)
+  local ok, value = pcall(cjson.decode, line)
+  if ok then return value end
+  return nil, value
 end
 
-local function check(value, options)
-  if not options.decode then
-    return type(value) == "string" and value or nil, "wanted a JSON string"
+local function words(line)
+  local list = {}
+  for word in line:gmatch "%S+" do list[#list + 1] = tonumber(word) or word end
+  return list
+end
+
+-- What a line holds as a list of ids, or nil and why not.
+local function read_ids(line, options)
+  local list, why = (options.json and read_json or words)(line)
+  if why then return nil, why end
+  if type(list) ~= "table" or next(list) and not list[1] then return nil, "wanted an array of ids" end
+  for i, v in ipairs(list) do
+    local id = type(v) == "number" and math.tointeger(v)
+    if not id or id < 0 then return nil, ("%s is not a token id"):format(v == cjson.null and "null" or tostring(v)) end
+    list[i] = id
   end
-  if type(value) ~= "table" then return nil, "wanted an array of ids" end
-  for _, id in ipairs(value) do
-    if math.type(id) ~= "integer" then return nil, ("%s is not a token id"):format(tostring(id)) end
+  return list
+end
+
+local function read_text(line, options)
+  if not options.json then return line end
+  local value, why = read_json(line)
+  if type(value) == "string" then return value end
+  return nil, why or "wanted a JSON string"
+end
+
+-- The line that answers a line, or nil and why there is none.
+local function answer(tokenizer, line, options)
+  if options.decode then
+    local ids, why = read_ids(line, options)
+    if not ids then return nil, why end
+    local s = tokenizer:decode(ids, { skip_special_tokens = not options.keep_special })
+    return options.json and report.encode(s) or s
   end
-  return value
+  local s, why = read_text(line, options)
+  if not s then return nil, why end
+  local ids = tokenizer:encode(s)
+  return options.json and report.encode(ids) or table.concat(ids, " ")
 end
 
 function tokenize.run(options)
@@ -41,21 +65,14 @@ function tokenize.run(options)
   local tokenizer, message = text.load(path)
   if not tokenizer then return report.fail(3, "%s", message) end
   local status, number = 0, 0
-  for line in io.lines() do
+  while true do
+    local line, broken = io.read "l"
+    if broken then return report.fail(1, "standard input: %s", broken) end
+    if not line then return status end
     number = number + 1
-    local value, why = read_line(line, options)
-    if value ~= nil then value, why = check(value, options) end
-    if value == nil then
-      status = report.fail(1, "line %d: %s", number, why)
-    elseif options.decode then
-      local s = tokenizer:decode(value, { skip_special_tokens = not options.keep_special })
-      print(options.json and report.encode(s) or s)
-    else
-      local ids = tokenizer:encode(value)
-      print(options.json and report.encode(ids) or table.concat(ids, " "))
-    end
+    local out, why = answer(tokenizer, line, options)
+    if out then print(out) else status = report.fail(1, "line %d: %s", number, why) end
   end
-  return status
 end
 
 return tokenize
