@@ -1,6 +1,6 @@
 -- cli/tokenize.lua - lunette tokenize: text to token ids and back, a line at a time.
 local cjson  = require "cjson"
-local text   = require "lunette.text"
+local text   = require "lunette".text
 local report = require "lunette.cli.report"
 local lfs    = require "lfs"
 
@@ -32,7 +32,7 @@ local function read_ids(line, options)
   if type(list) ~= "table" or next(list) and not list[1] then return nil, "wanted an array of ids" end
   for i, v in ipairs(list) do
     local id = type(v) == "number" and math.tointeger(v)
-    if not id or id < 0 then return nil, ("%s is not a token id"):format(v == cjson.null and "null" or tostring(v)) end
+    if not id or id < 0 then return nil, ("%s is not a token id"):format(v == cjson.null and "null" or tostring(id or v)) end
     list[i] = id
   end
   return list
