@@ -30,8 +30,11 @@ typedef lun_status lun_kernel(lun_call *c);      /* may fail with LUN_EMEM, or L
 
 lun_kernel cpu_binary, cpu_unary, cpu_linear, cpu_matmul, cpu_sdpa, cpu_layer_norm, cpu_rms_norm, cpu_group_norm,
   cpu_batch_norm, cpu_softmax, cpu_embedding, cpu_rope, cpu_alibi_slopes, cpu_relative_buckets, cpu_conv2d,
-  cpu_conv_transpose2d, cpu_pool2d, cpu_interpolate, cpu_reduce, cpu_argmax, cpu_topk, cpu_copy, cpu_cast,
+  cpu_conv_transpose2d, cpu_pool2d, cpu_interpolate, cpu_reduce, cpu_topk, cpu_copy, cpu_cast,
   cpu_concat, cpu_gather, cpu_pick, cpu_put, cpu_fill, cpu_arange;
+
+/* Keys of sdpa may be stored transposed, in rows that are a multiple of this. */
+enum { LUN_KEY_PANEL = 32 };
 
 /* The activations that 'linear' can apply, in the order of its row. */
 enum { LUN_ACT_NONE, LUN_ACT_GELU_ERF, LUN_ACT_GELU_TANH, LUN_ACT_GELU_QUICK, LUN_ACT_SILU, LUN_ACT_RELU };

@@ -44,10 +44,15 @@ lun_status shape_matmul(lun_call *c) {
 
 /* ---- attention -------------------------------------------------------------- */
 
-/* q, k and v may have any strides but the last, which must be 1. */
+/* Stored as [.., D, S] in rows of whole panels, whose ends hold zeros: kernels read keys by the panel. */
+static bool transposed_keys(const lun_tensor *t) {
+  return t->stride[2] == 1 && t->stride[3] % LUN_KEY_PANEL == 0 && t->stride[3] >= t->dim[2];
+}
+
+/* q, k and v may have any strides but the last, which must be 1; k may be transposed. */
 static lun_status want_heads(lun_call *c, int in) {
   if (want_dtype(c, in, LUN_F32) != LUN_OK || want_rank(c, in, 4, 4) != LUN_OK) return lun_error(c->cx);
-  if (c->in[in]->stride[3] == 1 || c->in[in]->dim[3] <= 1) return LUN_OK;
+  if (c->in[in]->stride[3] == 1 || c->in[in]->dim[3] <= 1 || (in == 1 && transposed_keys(c->in[in]))) return LUN_OK;
   return want_contiguous(c, in);
 }
 

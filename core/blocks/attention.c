@@ -5,6 +5,7 @@
 ** et al. 2023, arXiv:2305.13245.
 */
 #include "blocks.h"
+#include "../ops.h"
 
 static lun_status bad_heads(lun_ctx *cx, const attention *t, const char *prefix, int64_t outputs) {
   return lun_fail(cx, LUN_ESHAPE, "%s%sheads is %lld and kv_heads %lld, which do not divide %lld outputs", prefix, *prefix ? "." : "",
@@ -96,6 +97,24 @@ lun_tensor *attend_self(lun_ctx *cx, const attention *t, lun_tensor *x, lun_tens
 
 static lun_tensor *contiguous(lun_ctx *cx, lun_tensor *x) { return lun_run(cx, LUN_OP_contiguous, 1, &x, 0, NULL, NULL); }
 
+/* Keys [I, G, S, D] stored as sdpa reads them without packing, which every step would repeat. */
+static lun_tensor *transposed(lun_ctx *cx, lun_tensor *k) {
+  double      shape[LUN_MAXRANK + 1];
+  lun_tensor *t;
+  int64_t     keys;
+  if (!k) return NULL;
+  keys = lun_dim(k, 2);
+  for (int i = 0; i < LUN_MAXRANK; i++) shape[i] = NAN;
+  shape[0] = (double)lun_dim(k, 0);
+  shape[1] = (double)lun_dim(k, 1);
+  shape[2] = (double)lun_dim(k, 3);
+  shape[3] = (double)((keys + LUN_KEY_PANEL - 1) / LUN_KEY_PANEL * LUN_KEY_PANEL);
+  shape[LUN_MAXRANK] = 0;
+  t = lun_narrow(cx, lun_run(cx, LUN_OP_fill, 0, NULL, LUN_MAXRANK + 1, shape, NULL), 3, 0, keys);
+  if (!t || lun_assign(cx, t, lun_permute(cx, k, (int[]){ 0, 1, 3, 2 })) != LUN_OK) return NULL;
+  return lun_permute(cx, t, (int[]){ 0, 1, 3, 2 });
+}
+
 lun_tensor *attend_cross(lun_ctx *cx, const attention *t, lun_tensor *x, lun_tensor *memory, lun_tensor *mask, kv_cache *cache) {
   lun_tensor *q, *k, *v, *rows = NULL;
   if (!t->q.weight) return lun_fail(cx, LUN_EARG, "cross attention needs q beside kv, or q, k and v"), NULL;
@@ -108,7 +127,7 @@ lun_tensor *attend_cross(lun_ctx *cx, const attention *t, lun_tensor *x, lun_ten
     if (!memory) return lun_fail(cx, LUN_EARG, "cross attention needs a memory"), NULL;
     keys_values(cx, t, memory, &k, &v);
     if (cache) {
-      cache->cross_k = lun_hold(k = contiguous(cx, k));
+      cache->cross_k = lun_hold(k = transposed(cx, k));
       cache->cross_v = lun_hold(v = contiguous(cx, v));
       rows = cache->rows;
     }

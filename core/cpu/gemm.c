@@ -58,9 +58,9 @@ static void run_tile(const plan *s, panel_kind kind, int rows, const float *a, i
   const gemm *g = &s->g;
   float       edge[MAX_TILE_ROWS * PANEL];
   if (columns == PANEL) {
-    s->isa->tile(kind, rows, a, lda, panel, g->k, bias, c, g->n);
+    s->isa->tile(kind, rows, a, lda, panel, PANEL, g->k, bias, c, g->n);
   } else {
-    s->isa->tile(kind, rows, a, lda, panel, g->k, bias, edge, PANEL);
+    s->isa->tile(kind, rows, a, lda, panel, PANEL, g->k, bias, edge, PANEL);
     for (int r = 0; r < rows; r++) memcpy(c + r * g->n, edge + r * PANEL, (size_t)columns * sizeof *c);
   }
   if (g->activation)

@@ -48,10 +48,11 @@ typedef struct cpu_isa {
 
   /*
   ** c[r][j] = sum_k a[r][k] panel[k][j] + bias[j] for rows r, 32 columns j; bias may be NULL.
+  ** A F32 panel has 'step' floats from row to row, so that it may lie in a larger matrix.
   ** Each stretch of 256 k, counted from the first, is summed in order from 0, and then the
   ** stretches in order, whatever 'rows' and 'kind': an element depends on its row and column alone.
   */
-  void (*tile)(panel_kind kind, int rows, const float *a, int64_t lda, const void *panel, int64_t k,
+  void (*tile)(panel_kind kind, int rows, const float *a, int64_t lda, const void *panel, int64_t step, int64_t k,
                const float *bias, float *c, int64_t ldc);
   void (*widen)(panel_kind kind, const void *panel, int64_t k, float *to);      /* to a F32 panel */
 

@@ -4,8 +4,9 @@
 ** All queries that meet the same keys (those of every batch row that reads one
 ** row of k and v, of every head of the group, of every position) form one list.
 ** A unit is a block of that list: its scores, some 50 rows of S, stay in the
-** cache between the two products, which are tiles of packed panels as in gemm.c;
-** softmax runs over them in place.  Nothing of size T x S is ever stored, and a
+** cache between the two products, which are tiles of panels as in gemm.c; softmax
+** runs over them in place.  Keys that are stored transposed and values of whole
+** panels are read where they lie; others are packed first.  Nothing of size T x S is ever stored, and a
 ** query's result depends on that query, its keys and its mask alone.
 */
 #include <string.h>
@@ -27,6 +28,7 @@ typedef struct job {
   int64_t           keys_padded, size_padded;        /* to whole panels */
   int64_t           window;             /* 0: none */
   bool              causal;
+  bool              k_lies, v_lies;     /* as panels already, in k and v */
   float             scale, softcap;
   const int64_t    *batch, *start;      /* batch rows that read row r of k: batch[start[r] .. start[r + 1]) */
   int64_t           blocks, block;      /* of a group; queries in one */
@@ -56,6 +58,19 @@ static int64_t end_key(const job *j, int64_t t) {
   return j->causal ? max_of(first_key(j, t), min_of(j->keys, t + j->keys - j->queries + 1)) : j->keys;
 }
 
+/* Panels of 32 columns: 'next' floats from one to the next, 'step' from row to row. */
+typedef struct panels { const float *data; int64_t next, step; } panels;
+
+static panels key_panels(const job *j, const desk *d, int64_t row, int64_t group) {
+  if (j->k_lies) return (panels){ at(j->k, row, group, 0), PANEL, j->k->stride[3] };
+  return (panels){ d->k_panels, j->size * PANEL, PANEL };
+}
+
+static panels value_panels(const job *j, const desk *d, int64_t row, int64_t group, int64_t begin) {
+  if (j->v_lies) return (panels){ at(j->v, row, group, begin), PANEL, j->v->stride[2] };
+  return (panels){ d->v_panels + begin * PANEL, j->keys * PANEL, PANEL };
+}
+
 static void pack_values(const job *j, float *to, int64_t row, int64_t group, int64_t begin, int64_t end) {
   for (int64_t s = begin; s < end; s++) {
     const float *v = at(j->v, row, group, s);
@@ -70,20 +85,20 @@ static void pack_values(const job *j, float *to, int64_t row, int64_t group, int
 static void pack_group(const job *j, desk *d, int64_t row, int64_t group) {
   int64_t begin = first_key(j, 0) / STRETCH * STRETCH, end = end_key(j, j->queries - 1);
   if (d->row == row && d->group == group) return;
-  for (int64_t s = begin; s < end; s += PANEL)
+  for (int64_t s = begin; s < end && !j->k_lies; s += PANEL)
     j->isa->pack(at(j->k, row, group, s), j->k->stride[2], (int)min_of(PANEL, j->keys - s), j->size, d->k_panels + s * j->size);
-  pack_values(j, d->v_panels, row, group, begin, end);
+  if (!j->v_lies) pack_values(j, d->v_panels, row, group, begin, end);
   d->row = row;
   d->group = group;
 }
 
 /* Rows of 'a', in tiles of nearly one height, by each of the panels [begin, end). */
-static void product(const job *j, int64_t rows, const float *a, int64_t lda, const float *panels, int64_t panel_size,
-                    int64_t depth, float *c, int64_t ldc, int64_t begin, int64_t end) {
+static void product(const job *j, int64_t rows, const float *a, int64_t lda, panels b, int64_t depth, float *c, int64_t ldc,
+                    int64_t begin, int64_t end) {
   int64_t tiles = (rows + j->isa->tile_rows - 1) / j->isa->tile_rows, step = (rows + tiles - 1) / tiles;
   for (int64_t p = begin; p < end; p++)
     for (int64_t r = 0; r < rows; r += step)
-      j->isa->tile(PANEL_F32, (int)min_of(step, rows - r), a + r * lda, lda, panels + p * panel_size, depth, NULL,
+      j->isa->tile(PANEL_F32, (int)min_of(step, rows - r), a + r * lda, lda, b.data + p * b.next, b.step, depth, NULL,
                    c + r * ldc + p * PANEL, ldc);
 }
 
@@ -108,14 +123,14 @@ static void attend(const job *j, desk *d, int64_t row, int64_t group, int64_t fi
     const float *q = at(j->q, place[i].b, place[i].h, place[i].t);
     for (int64_t c = 0; c < j->size; c++) d->q[i * q_step + c] = q[c] * j->scale;
   }
-  product(j, rows, d->q, q_step, d->k_panels, j->size * PANEL, j->size, d->scores, s_step, begin / PANEL, padded(end) / PANEL);
+  product(j, rows, d->q, q_step, key_panels(j, d, row, group), j->size, d->scores, s_step, begin / PANEL, padded(end) / PANEL);
   for (int64_t i = 0; i < rows; i++) {
     score_row see = { .first = first_key(j, place[i].t), .end = end_key(j, place[i].t), .softcap = j->softcap };
     if (j->mask) see.mask = at(j->mask, place[i].b, place[i].h, place[i].t), see.mask_step = j->mask->stride[3];
     scale[i] = j->isa->weigh(d->scores + i * s_step, begin, padded(end), &see);
   }
-  product(j, rows, d->scores + begin, s_step, d->v_panels + begin * PANEL, j->keys * PANEL, end - begin, d->y,
-          j->size_padded, 0, j->size_padded / PANEL);
+  product(j, rows, d->scores + begin, s_step, value_panels(j, d, row, group, begin), end - begin, d->y, j->size_padded, 0,
+          j->size_padded / PANEL);
   for (int64_t i = 0; i < rows; i++) {
     float       *y = at(j->y, place[i].b, place[i].h, place[i].t);
     const float *sum = d->y + i * j->size_padded;
@@ -175,6 +190,8 @@ lun_status cpu_sdpa(lun_call *c) {
                  .scale = (float)(c->p[0] == 0 ? 1 / sqrt((double)q->dim[3]) : c->p[0]), .softcap = (float)c->p[3] };
   if (lun_count(c->out[0]) == 0) return LUN_OK;
   j.keys_padded = padded(j.keys), j.size_padded = padded(j.size);
+  j.k_lies = k->stride[3] != 1 && j.size > 1;
+  j.v_lies = j.size % PANEL == 0;
   lists = lun_scratch(c->cx, (size_t)(q->dim[0] + k->dim[0] + 1) * sizeof *lists);
   if (!lists) return lun_error(c->cx);
   readers = list_readers(&j, c->in[4], lists);
