@@ -51,12 +51,15 @@ end
 
 local NOT_GENERATION = { image = true, images = true, pixel_values = true, prompt = true, memory = true, start = true }
 
+local NO_TOKENIZER = "this model has no tokenizer.json"
+
 -- model:generate { image= | images= | pixel_values=, prompt=, num_beams=, ... } -> result
 --
 -- A result has text, ids (start token first, eos last where reached), score, and
 -- sequences: the same for each of num_return_sequences.  With images or several
 -- pixel values: a list of results.  nil, message, code where a picture cannot be prepared.
 function Model:generate(options)
+  if options.prompt and not self.tokenizer then return nil, NO_TOKENIZER, "io" end
   local scope <close> = core.scope()
   local memory = options.memory
   if not memory then
@@ -91,6 +94,7 @@ function Model:generation_defaults() return self.generation_config end
 -- model:caption(image [, options]) -> text, or nil, message, code
 -- model:caption({ image, ... } [, options]) -> list of texts
 function Model:caption(image, options)
+  if not self.tokenizer then return nil, NO_TOKENIZER, "io" end
   local call = {}
   for name, value in pairs(options or {}) do call[name] = value end
   call[type(image) == "table" and "images" or "image"] = image

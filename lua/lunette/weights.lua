@@ -12,7 +12,11 @@ local lfs  = require "lfs"
 local Weights = {}
 Weights.__index = Weights
 
-local function shape_text(shape) return "[" .. table.concat(shape, ", ") .. "]" end
+local function shape_text(shape)
+  local list = {}
+  for i, size in ipairs(shape) do list[i] = tostring(size) end
+  return "[" .. table.concat(list, ", ") .. "]"
+end
 
 local function fail(format, ...) error({ message = format:format(...), code = "io" }, 0) end
 
@@ -46,6 +50,9 @@ end
 
 function Weights:has(name) return self.file:about(self.prefix .. name) ~= nil end
 
+-- What a weight may be stored as; a safetensors file may hold whole numbers too, which none is.
+local REAL = { f32 = true, f16 = true, bf16 = true, f64 = true, q8_0 = true }
+
 -- tensor(name, ...) -> the tensor, whose shape must be (...) if any is given
 function Weights:tensor(name, ...)
   local full, wanted = self.prefix .. name, { ... }
@@ -56,6 +63,7 @@ function Weights:tensor(name, ...)
   if #wanted > 0 and shape_text(shape) ~= shape_text(wanted) then
     fail("%s: tensor %q is %s, wanted %s", self.path, full, shape_text(shape), shape_text(wanted))
   end
+  if not REAL[dtype] then fail("%s: tensor %q is %s, wanted f32, f16, bf16, f64 or q8_0", self.path, full, dtype) end
   local t, message = self.file:get(full)
   if not t then fail("%s", message) end
   return t
