@@ -118,6 +118,22 @@ static void queries_alone(lun_ctx *cx) {
   check_alone(cx, in, 5);
 }
 
+/* Keys stored as [B, G, D, S] in rows of whole panels give the bits that ordinary ones give, whatever lies past S. */
+static void keys_transposed(lun_ctx *cx) {
+  static const int64_t lengths[] = { 1, 31, 32, 33, 257, 290 };
+  for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
+    size_t      mark = lun_scope_open(cx);
+    int64_t     keys = lengths[i], row = (keys + LUN_KEY_PANEL - 1) / LUN_KEY_PANEL * LUN_KEY_PANEL;
+    lun_tensor *q = random_tensor(cx, 0, DIM(2, 4, 3, 40)), *v = random_tensor(cx, 0, DIM(2, 2, keys, 40));
+    lun_tensor *wide = lun_narrow(cx, random_tensor(cx, 0, DIM(2, 2, 40, row)), 3, 0, keys);
+    lun_tensor *k = lun_permute(cx, wide, (int[]){ 0, 1, 3, 2 });
+    lun_tensor *plain = lun_run(cx, LUN_OP_sdpa, IN(q, lun_run(cx, LUN_OP_contiguous, IN(k), NONE, NULL), v), NONE, NULL);
+    lun_tensor *y = lun_run(cx, LUN_OP_sdpa, IN(q, k, v), NONE, NULL);
+    CHECK(plain && y && memcmp(f32(plain), f32(y), lun_bytes(y)) == 0, "%s: %d keys stored transposed", isa_now()->name, (int)keys);
+    lun_scope_close(cx, mark, NULL);
+  }
+}
+
 /* Scores that overflow e^x, keys whose scores are -infinity of their own, and NaN, which may not be lost. */
 static void extremes(lun_ctx *cx) {
   enum { S = 40, D = 8 };
@@ -136,6 +152,7 @@ static void extremes(lun_ctx *cx) {
 int main(void) {
   on_each_isa(against_loops);
   on_each_isa(queries_alone);
+  on_each_isa(keys_transposed);
   on_each_isa(extremes);
   return check_end();
 }
