@@ -127,8 +127,11 @@ lun_tensor *attend_cross(lun_ctx *cx, const attention *t, lun_tensor *x, lun_ten
     if (!memory) return lun_fail(cx, LUN_EARG, "cross attention needs a memory"), NULL;
     keys_values(cx, t, memory, &k, &v);
     if (cache) {
-      cache->cross_k = lun_hold(k = transposed(cx, k));
-      cache->cross_v = lun_hold(v = contiguous(cx, v));
+      k = transposed(cx, k);
+      v = contiguous(cx, v);
+      if (!k || !v) return NULL;                          /* both or none */
+      cache->cross_k = lun_hold(k);
+      cache->cross_v = lun_hold(v);
       rows = cache->rows;
     }
   }

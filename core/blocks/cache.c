@@ -20,9 +20,10 @@ lun_status cache_append(lun_ctx *cx, kv_cache *c, lun_tensor **k, lun_tensor **v
     return lun_fail(cx, LUN_EARG, "cache: %lld positions and %lld more, capacity %lld", (long long)c->length, (long long)steps, (long long)c->capacity);
   if (!c->k) {
     for (int i = 0; i < 4; i++) room[i] = i == 2 ? c->capacity : lun_dim(*k, i);
-    replace(&c->k, lun_make(cx, LUN_F32, 4, room));
-    replace(&c->v, lun_make(cx, LUN_F32, 4, room));
-    if (!c->k || !c->v) return lun_error(cx);
+    lun_tensor *keys = lun_make(cx, LUN_F32, 4, room), *values = lun_make(cx, LUN_F32, 4, room);
+    if (!values) return lun_error(cx);                  /* both or none */
+    replace(&c->k, keys);
+    replace(&c->v, values);
   }
   if (lun_dim(*k, 0) != lun_dim(c->k, 0))
     return lun_fail(cx, LUN_ESHAPE, "cache: a batch of %lld, the cache holds %lld", (long long)lun_dim(*k, 0), (long long)lun_dim(c->k, 0));
@@ -35,13 +36,13 @@ lun_status cache_append(lun_ctx *cx, kv_cache *c, lun_tensor **k, lun_tensor **v
 }
 
 /* The rows 'index' of [R, G, capacity, D], of which only 'length' positions matter. */
-static void select_rows(lun_ctx *cx, lun_tensor **slot, lun_tensor *index, int64_t length) {
+static lun_tensor *select_rows(lun_ctx *cx, lun_tensor *x, lun_tensor *index, int64_t length) {
   int64_t     dim[4];
   lun_tensor *used, *t;
-  for (int i = 0; i < 4; i++) dim[i] = i == 0 ? lun_dim(index, 0) : lun_dim(*slot, i);
+  for (int i = 0; i < 4; i++) dim[i] = i == 0 ? lun_dim(index, 0) : lun_dim(x, i);
   t = lun_make(cx, LUN_F32, 4, dim);
-  used = lun_run(cx, LUN_OP_gather, 2, (lun_tensor *[]){ lun_narrow(cx, *slot, 2, 0, length), index }, 0, NULL, NULL);
-  if (t && used && lun_assign(cx, lun_narrow(cx, t, 2, 0, length), used) == LUN_OK) replace(slot, t);
+  used = lun_run(cx, LUN_OP_gather, 2, (lun_tensor *[]){ lun_narrow(cx, x, 2, 0, length), index }, 0, NULL, NULL);
+  return t && used && lun_assign(cx, lun_narrow(cx, t, 2, 0, length), used) == LUN_OK ? t : NULL;
 }
 
 /* ---- the class --------------------------------------------------------------- */
@@ -57,7 +58,7 @@ static lun_status select_method(lun_ctx *cx, void *self, const lun_args *in, lun
   const int64_t *at = lun_host_table()->arg_ints(in, "index", &n);
   lun_tensor    *held = c->k ? c->k : c->rows ? c->rows : c->cross_k;
   int64_t        dim = (int64_t)n, rows = held ? lun_dim(held, 0) : 0;
-  lun_tensor    *index = lun_make(cx, LUN_I64, 1, &dim), *map;
+  lun_tensor    *index = lun_make(cx, LUN_I64, 1, &dim), *map, *k = NULL, *v = NULL;
   int64_t       *data = index ? lun_data_mutable(index) : NULL;
   (void)out;
   if (!data) return lun_error(cx);
@@ -67,12 +68,15 @@ static lun_status select_method(lun_ctx *cx, void *self, const lun_args *in, lun
     data[i] = at[i] - 1;
   }
   if (c->k) {
-    select_rows(cx, &c->k, index, c->length);
-    select_rows(cx, &c->v, index, c->length);
+    k = select_rows(cx, c->k, index, c->length);
+    v = select_rows(cx, c->v, index, c->length);
   }
   map = c->rows ? lun_run(cx, LUN_OP_gather, 2, (lun_tensor *[]){ c->rows, index }, 0, NULL, NULL) : index;
-  if (map) replace(&c->rows, map);
-  return lun_error(cx);
+  if (lun_error(cx) != LUN_OK) return lun_error(cx);    /* all or none */
+  replace(&c->k, k);
+  replace(&c->v, v);
+  replace(&c->rows, map);
+  return LUN_OK;
 }
 
 static void drop(void *state) {
