@@ -170,26 +170,34 @@ static int abandon(lua_State *L) {
 
 /* ---- registration ---------------------------------------------------------- */
 
+static int release(lua_State *L) {
+  refuse_finalizer(L);
+  return lua_tocfunction(L, lua_upvalueindex(1))(L);
+}
+
 /* Methods stand apart from the metatable, where a script could reach __gc by name. */
 static void new_class(lua_State *L, const char *name, const luaL_Reg *methods, lua_CFunction drop) {
   luaL_newmetatable(L, name);
   hide_metatable(L);
   lua_newtable(L);
   luaL_setfuncs(L, methods, 0);
+  lua_pushcfunction(L, drop);
+  lua_pushcclosure(L, release, 1);
+  lua_pushvalue(L, -1);
+  lua_setfield(L, -3, "free");
+  lua_setfield(L, -3, "__close");
   lua_setfield(L, -2, "__index");
   lua_pushcfunction(L, drop);
   lua_setfield(L, -2, "__gc");
-  lua_pushcfunction(L, drop);
-  lua_setfield(L, -2, "__close");
   lua_pop(L, 1);
 }
 
 void open_files(lua_State *L) {
   static const luaL_Reg reading[] = {
-    { "names", names }, { "about", about }, { "get", get }, { "metadata", metadata }, { "rest", rest }, { "free", free_weights }, { NULL, NULL }
+    { "names", names }, { "about", about }, { "get", get }, { "metadata", metadata }, { "rest", rest }, { NULL, NULL }
   };
   static const luaL_Reg writing[] = {
-    { "metadata", put_metadata }, { "add", add }, { "close", close_writer }, { "free", abandon }, { NULL, NULL }
+    { "metadata", put_metadata }, { "add", add }, { "close", close_writer }, { NULL, NULL }
   };
   static const luaL_Reg functions[] = {
     { "weights", open_weights }, { "gguf_writer", gguf_writer }, { "safetensors_writer", safetensors_writer }, { NULL, NULL }

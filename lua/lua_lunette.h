@@ -6,7 +6,8 @@
 ** the core is open between two calls: every function may begin by emptying it
 ** (begin()), which also frees what a Lua error left behind.  So no Lua code may
 ** run between begin() and the end of a function: tables are read raw, and
-** begin() refuses finalizers, which any allocation of Lua can start.
+** begin() refuses finalizers, which any allocation of Lua can start.  So does
+** whatever a script may call to release what a function could be using.
 */
 #ifndef LUA_LUNETTE_H
 #define LUA_LUNETTE_H
@@ -18,6 +19,7 @@
 /* lua_open.c */
 lun_ctx *get_context(lua_State *L);               /* raises if there is no memory for one */
 lun_ctx *begin(lua_State *L);                     /* the context, with an empty scope and no error */
+void     refuse_finalizer(lua_State *L);          /* raises if one is running */
 int      raise_error(lua_State *L, lun_ctx *cx);  /* raises the context's error with position and clears it */
 int      return_error(lua_State *L, lun_ctx *cx); /* pushes nil, message, code name and clears it; returns 3 */
 void     hide_metatable(lua_State *L);            /* getmetatable(v) gives the __name of the metatable on top, not the table */

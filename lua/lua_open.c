@@ -31,10 +31,14 @@ lun_ctx *get_context(lua_State *L) {
   return *box;
 }
 
+void refuse_finalizer(lua_State *L) {
+  if (lua_gc(L, LUA_GCCOUNT) == -1)      /* Lua's way to say that one is running */
+    luaL_error(L, "tensors cannot be used in a finalizer");
+}
+
 lun_ctx *begin(lua_State *L) {
   lun_ctx *cx = get_context(L);
-  if (lua_gc(L, LUA_GCCOUNT) == -1)      /* Lua's way to say that a finalizer is running */
-    luaL_error(L, "tensors cannot be used in a finalizer");
+  refuse_finalizer(L);
   lun_scope_close(cx, 0, NULL);
   lun_clear(cx);
   return cx;

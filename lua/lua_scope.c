@@ -54,11 +54,18 @@ void release_box(tensor_box *box) {
   lun_drop(t);
 }
 
+/* into the scope outside s */
+static void move_box(const scope *s, tensor_box *box) {
+  scope_leave(box);
+  if (s->outer) link_box(s->outer, box);
+}
+
 static scope *check_scope(lua_State *L) { return luaL_checkudata(L, 1, "lunette.scope"); }
 
 /* Closes the scopes opened inside as well: an error may have skipped theirs. */
 static int close_scope(lua_State *L) {
   scope *s = check_scope(L);
+  refuse_finalizer(L);
   if (!s->open) return 0;
   for (scope *inner = top(L);; inner = inner->outer) {
     while (inner->head.next != &inner->head) release_box(inner->head.next);
@@ -69,10 +76,21 @@ static int close_scope(lua_State *L) {
   return 0;
 }
 
-/* A collected scope that was never closed has to leave the chain of open ones. */
+/*
+** A collected scope that nobody closed leaves the chain of open ones.  Its tensors
+** stay, as if kept: somebody may be using them.
+*/
 static int collect_scope(lua_State *L) {
-  scope *s = check_scope(L);
-  return s->open ? close_scope(L) : 0;
+  scope *s = check_scope(L), *inner = top(L);
+  if (!s->open) return 0;
+  s->open = false;
+  if (inner == s) set_top(L, s->outer);
+  else {
+    while (inner->outer != s) inner = inner->outer;
+    inner->outer = s->outer;
+  }
+  while (s->head.next != &s->head) move_box(s, s->head.next);
+  return 0;
 }
 
 /* scope:keep(...) -> ...: the tensors move to the scope outside */
@@ -83,8 +101,7 @@ static int keep(lua_State *L) {
     tensor_box *box;
     check_tensor(L, i);
     box = lua_touserdata(L, i);
-    scope_leave(box);
-    if (s->outer) link_box(s->outer, box);
+    move_box(s, box);
   }
   return lua_gettop(L) - 1;
 }

@@ -58,9 +58,14 @@ lun_tensor *tensor_from_value(lua_State *L, lun_ctx *cx, int arg) {
   return lun_from_host(cx, LUN_F32, 0, NULL, &v);
 }
 
-static int release(lua_State *L) {
+static int collect(lua_State *L) {
   release_box(luaL_checkudata(L, 1, TENSOR));
   return 0;
+}
+
+static int release(lua_State *L) {
+  refuse_finalizer(L);
+  return collect(L);
 }
 
 /* ---- questions ----------------------------------------------------------- */
@@ -299,7 +304,7 @@ static int new_tensor(lua_State *L) {
 
 void open_tensor(lua_State *L) {
   static const luaL_Reg meta[] = {
-    { "__gc", release }, { "__close", release }, { "__len", length }, { NULL, NULL }
+    { "__gc", collect }, { "__close", release }, { "__len", length }, { NULL, NULL }
   };
   static const luaL_Reg methods[] = {
     { "shape", shape }, { "dim", dim }, { "rank", rank }, { "count", count }, { "dtype", dtype },

@@ -87,7 +87,7 @@ do
   equal(tensor { 5 }, { 5.0 }, "after the error")
 end
 
--- a scope nobody closed leaves when it is collected, and takes its tensors along
+-- a scope nobody closed leaves when it is collected; its tensors, which somebody may hold, go outside
 do
   local inside
   do
@@ -96,10 +96,24 @@ do
   end
   collectgarbage()
   collectgarbage()
-  local after = tensor { 2 }
+  equal(inside, { 1.0 }, "of a scope that was collected")
+end
+do
+  local a, b, c
+  local outer = lunette.scope()
+  do
+    local middle = lunette.scope()            -- luacheck: ignore 211
+    a = tensor { 1 }
+  end
+  local inner = lunette.scope()
+  b = tensor { 2 }
   collectgarbage()
-  check.ok(released(inside), "of a scope that was collected")
-  equal(after, { 2.0 }, "made after a scope was collected")
+  collectgarbage()
+  inner:close()
+  c = tensor { 3 }
+  equal({ released(a), released(b), released(c) }, { false, true, false }, "the scope between two was collected")
+  outer:close()
+  equal({ released(a), released(c) }, { true, true }, "the scope outside has its tensors")
 end
 
 -- tensors collected before their scope closes

@@ -53,7 +53,8 @@ raises("tensor: item 1 is 1.5, which i64 cannot hold", tensor, { 1.5 }, { dtype 
 raises("tensor: unknown option \"dtyp\" (takes shape, dtype)", tensor, { 1 }, { dtyp = "i64" })
 raises("reshape: [3] has 3 elements, which do not make [2]", tensor, { 1, 2, 3 }, { shape = { 2 } })
 raises("no tensor can have shape [4611686018427387904, 4] of type f32", tensor, "", { shape = { 1 << 62, 4 } })
-check.ok(select(2, pcall(tensor, "", { shape = { 1 << 50 } })):find "out of memory: %d+ bytes for a tensor %[1125899906842624%]$", "a petabyte")
+if os.getenv "ASAN_OPTIONS" then check.skip("a petabyte", "a sanitizer ends the program that asks for it")
+else raises("out of memory: 4503599627370496 bytes for a tensor [1125899906842624]", tensor, "", { shape = { 1 << 50 } }) end
 check.ok(not pcall(tensor), "a tensor of nothing")
 check.ok(not pcall(tensor, print), "a tensor of a function")
 
@@ -180,11 +181,18 @@ equal(getmetatable(t), "lunette.tensor", "a metatable is a name")
 
 -- A finalizer runs in the middle of a call, whose tensors must stay: tensors cannot be used there.
 do
-  local tried, said = 0, nil
+  local tried, refused, said = 0, 0, nil
+  local scope = lunette.scope()
+  local function try(fn, ...)
+    tried, said = tried + 1, select(2, pcall(fn, ...))
+    if tostring(said):find("tensors cannot be used in a finalizer", 1, true) then refused = refused + 1 end
+  end
   for _ = 1, 50 do
     setmetatable({}, { __gc = function ()
-      tried = tried + 1
-      said = select(2, pcall(function () return t + 1 end))
+      try(function () return t + 1 end)
+      try(t.free, t)
+      try(scope.close, scope)
+      try(file.free, file)
     end })
     for _ = 1, 20 do
       local values, indices = t:topk(2)
@@ -193,7 +201,8 @@ do
     end
   end
   collectgarbage()
-  check.ok(tried > 0 and tostring(said):find("tensors cannot be used in a finalizer", 1, true), "in a finalizer: %s", tostring(said))
+  check.ok(tried > 0 and refused == tried, "in finalizers %d of %d are refused: %s", refused, tried, tostring(said))
+  scope:close()
 end
 
 check.finish()
