@@ -13,6 +13,13 @@
 #define HEADER     64                       /* keeps the alignment, holds the size */
 #define LEAST_KEPT ((size_t)32 << 10)
 #define MOST_KEPT  ((size_t)128 << 20)      /* bytes waiting in the lists, at most */
+#if defined(__SANITIZE_ADDRESS__)           /* a kept block would hide a use after free */
+#define KEEPS 0
+#elif defined(__has_feature)
+#define KEEPS (!__has_feature(address_sanitizer))
+#else
+#define KEEPS 1
+#endif
 #define CLASSES    160                      /* four sizes a power of two, from 32 KiB */
 
 typedef struct block {
@@ -79,7 +86,7 @@ void lun_free(void *p) {
   b = (block *)(void *)((char *)p - HEADER);
   size = b->size;
   c = size_class(&size);
-#ifndef __SANITIZE_ADDRESS__                /* a kept block would hide a use after free */
+#if KEEPS
   if (c >= 0) {
     pthread_mutex_lock(&lock);
     if (kept_bytes + b->size <= MOST_KEPT) {

@@ -172,7 +172,8 @@ void *lun_scratch(lun_ctx *cx, size_t bytes) {
   for (;;) {
     lun_chunk *c = &cx->chunk[cx->chunk_now];
     if (!c->data) {
-      size_t size = bytes > ((size_t)256 << 10) ? bytes : (size_t)256 << 10;
+      size_t size = (size_t)256 << 10 << (cx->chunk_now < 20 ? cx->chunk_now : 20);     /* each twice the one before */
+      if (size < bytes) size = bytes;
       c->data = lun_alloc(size);
       c->size = c->data ? size : 0;
     }

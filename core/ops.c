@@ -269,6 +269,11 @@ lun_status lun_assign(lun_ctx *cx, lun_tensor *to, lun_tensor *from) {
   if (to->constant) return lun_fail(cx, LUN_EARG, "assign: a constant tensor cannot be written");
   if (to->dtype != from->dtype)
     return lun_fail(cx, LUN_EDTYPE, "assign: %s into a tensor of %s", lun_dtype_name(from->dtype), lun_dtype_name(to->dtype));
+  if (from->buffer == to->buffer) {        /* views of one tensor may overlap */
+    const void *data = lun_data(from);
+    from = data ? lun_from_host(cx, from->dtype, from->rank, from->dim, data) : NULL;
+    if (!from) return cx->code;
+  }
   for (int i = 0; i < LUN_MAXRANK; i++) p[i] = i < to->rank ? (double)to->dim[i] : NAN;
   c.in[0] = lun_run(cx, LUN_OP_expand, 1, &from, LUN_MAXRANK, p, NULL);
   c.out[0] = to;

@@ -44,9 +44,16 @@ lun_status shape_matmul(lun_call *c) {
 
 /* ---- attention -------------------------------------------------------------- */
 
-/* Stored as [.., D, S] in rows of whole panels, whose ends hold zeros: kernels read keys by the panel. */
+/*
+** Stored as [.., D, S] so that the kernel can read keys by the panel: the last one
+** may reach past the last key, but not past the storage.
+*/
 static bool transposed_keys(const lun_tensor *t) {
-  return t->stride[2] == 1 && t->stride[3] % LUN_KEY_PANEL == 0 && t->stride[3] >= t->dim[2];
+  int64_t padded = (t->dim[2] + LUN_KEY_PANEL - 1) / LUN_KEY_PANEL * LUN_KEY_PANEL, end = padded;
+  if (t->stride[2] != 1 || t->stride[3] % LUN_KEY_PANEL != 0 || t->stride[3] < padded) return false;
+  for (int axis = 0; axis < 4; axis++)
+    if (axis != 2 && t->dim[axis] > 0) end += (t->dim[axis] - 1) * t->stride[axis];
+  return (size_t)end * sizeof(float) <= t->buffer->size - (size_t)(t->data - (char *)t->buffer->data);
 }
 
 /* q, k and v may have any strides but the last, which must be 1; k may be transposed. */

@@ -2,16 +2,7 @@
 #include <string.h>
 #include "shape.h"
 
-/* Reads a list parameter of whole numbers; it ends at the first NAN. */
-static lun_status read_list(lun_call *c, const char *name, int *count, int64_t *value) {
-  *count = 0;
-  while (*count < LUN_MAXRANK && !isnan(c->p[*count])) {
-    double v = c->p[*count];
-    if (v != floor(v) || fabs(v) > 9e15) return lun_fail(c->cx, LUN_EARG, "%s: %s holds %g, wanted whole numbers", c->name, name, v);
-    value[(*count)++] = (int64_t)v;
-  }
-  return LUN_OK;
-}
+enum { LEAST = -(1 << 30) };     /* of a list: what is wrong with smaller numbers is said with the shapes */
 
 static lun_status view(lun_call *c, int rank, const int64_t *dim, const int64_t *stride, int64_t offset) {
   c->out[0] = lun_view(c->in[0], rank, dim, stride, offset);
@@ -47,7 +38,7 @@ lun_status shape_reshape(lun_call *c) {
   int64_t dim[LUN_MAXRANK], stride[LUN_MAXRANK], known = 1, count = lun_count(c->in[0]);
   int     rank, unknown = -1;
   char    have[96], want[96];
-  if (read_list(c, "shape", &rank, dim) != LUN_OK) return lun_error(c->cx);
+  if (want_list(c, 0, LEAST, &rank, dim) != LUN_OK) return lun_error(c->cx);
   for (int i = 0; i < rank; i++) {
     if (dim[i] == -1 && unknown < 0) unknown = i;
     else if (dim[i] < 0 || __builtin_mul_overflow(known, dim[i], &known)) {
@@ -80,7 +71,7 @@ lun_status shape_permute(lun_call *c) {
   bool    seen[LUN_MAXRANK] = { false };
   int     count, axis;
   char    have[96];
-  if (read_list(c, "axes", &count, axes) != LUN_OK) return lun_error(c->cx);
+  if (want_list(c, 0, LEAST, &count, axes) != LUN_OK) return lun_error(c->cx);
   if (count != x->rank)
     return lun_fail(c->cx, LUN_EARG, "permute: %d axes for %s", count, lun_shape_text(have, sizeof have, x->rank, x->dim));
   for (int i = 0; i < count; i++) {
@@ -120,7 +111,7 @@ lun_status shape_expand(lun_call *c) {
   int64_t dim[LUN_MAXRANK], stride[LUN_MAXRANK];
   int     rank, lead;
   char    have[96], want[96];
-  if (read_list(c, "shape", &rank, dim) != LUN_OK) return lun_error(c->cx);
+  if (want_list(c, 0, LEAST, &rank, dim) != LUN_OK) return lun_error(c->cx);
   lead = rank - x->rank;
   lun_shape_text(want, sizeof want, rank, dim);
   for (int i = 0; i < rank; i++) {

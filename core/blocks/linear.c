@@ -5,7 +5,11 @@
 #include "../cpu/pack.h"
 
 const char *path_of(char *out, size_t size, const char *prefix, const char *name) {
-  snprintf(out, size, "%s%s%s", prefix, *prefix && *name ? "." : "", name);
+  size_t length = strlen(prefix);
+  if (length + strlen(name) + 2 > size) length = 0;       /* declared names are shorter than any 'out' */
+  memcpy(out, prefix, length);
+  if (length && *name) out[length++] = '.';
+  memcpy(out + length, name, strlen(name) + 1);
   return out;
 }
 
