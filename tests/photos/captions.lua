@@ -1,0 +1,54 @@
+-- captions.lua - captions of real photos against transformers', from float16 and from the built-in 8 bits.
+-- A hundred photos here; tests/agreement by hand does all 500.  Under sanitizers three.
+local lfs = require "lfs"
+
+local MODEL, EXPECTED, PHOTOS = "../shared/model/lunette-mini", "../shared/model/expected_captions.json", "../shared/data/photos"
+local sanitized = os.getenv "LUNETTE":match "build%-asan"
+local limit = sanitized and 3 or 100
+
+for _, path in ipairs { MODEL, EXPECTED, PHOTOS } do
+  if not lfs.attributes(path) then
+    print("skip captions of photos: no " .. path)
+    print "0 passed, 0 failed, 1 skipped"
+    return
+  end
+end
+
+local passed, failed = 0, 0
+local function check(ok, what)
+  if ok then passed = passed + 1 else
+    failed = failed + 1
+    print("FAIL " .. what)
+  end
+end
+
+-- The lines of tests/agreement: { equal =, all =, cider =, theirs = } for greedy and for three beams.
+local function run(model, extra)
+  local command = ("%s tests/agreement %s %s %s --limit %d %s 2>&1"):format(arg[-1], model, EXPECTED, PHOTOS, limit, extra)
+  local pipe = assert(io.popen(command))
+  local text, rows = pipe:read "a", {}
+  local ok = pipe:close()
+  for equal, all, cider, theirs in text:gmatch "(%d+) of (%d+) ids equal, %d+ texts, CIDEr ([%d.]+) %(transformers ([%d.]+)%)" do
+    rows[#rows + 1] = { equal = tonumber(equal), all = tonumber(all), cider = tonumber(cider), theirs = tonumber(theirs) }
+  end
+  check(ok and #rows == 2, command .. ":\n" .. text)
+  return rows, text
+end
+
+-- float16, computed in float32: 497 of 500, and each difference explained by a gap below 1e-3 (the exit status says so)
+local rows, text = run(MODEL, "--explain")
+for _, row in ipairs(rows) do
+  check(row.all == limit, text)
+  check(row.all - row.equal <= math.max(1, row.all * 3 // 500), text)
+end
+
+-- 8 bits: nine of ten equal.  CIDEr within 1 % is a statement about all 500, where it is 0.1 % and 0.3 %;
+-- of a hundred one caption can move it by 1 %.
+rows, text = run("models/lunette-mini", "")
+for _, row in ipairs(rows) do
+  check(row.equal >= 0.9 * row.all or sanitized, text)
+  check(row.cider >= 0.97 * row.theirs or sanitized, text)
+end
+
+print(("%d passed, %d failed"):format(passed, failed))
+os.exit(failed == 0)
