@@ -10,9 +10,10 @@ local families = {}
 
 local Model = {}          -- what every family inherits; pipeline.lua and decoder.lua add to it
 
--- family { model_type..., tasks=, defaults=, decoder= } -> a class; several model types may share one
+-- family { model_type..., tasks=, defaults=, decoder=, architectures= } -> a class; several model types may share
+-- one, and where one model type serves several architectures it says which of them it is
 local function family(about)
-  local class = setmetatable({ tasks = about.tasks or {}, defaults = about.defaults or {} },
+  local class = setmetatable({ tasks = about.tasks or {}, defaults = about.defaults or {}, architectures = about.architectures },
                              { __index = about.decoder and require "lunette.decoder" or Model })
   class.__index = class
   class.__call = function (self, ...) return self:forward(...) end
@@ -62,10 +63,20 @@ local function check_field(name, value, default)
   end
 end
 
+local function check_architecture(class, config)
+  local given = type(config.architectures) == "table" and config.architectures[1]
+  if not given or not class.architectures then return end
+  for _, name in ipairs(class.architectures) do
+    if name == given then return end
+  end
+  fail("unsupported architecture %q", tostring(given))
+end
+
 -- make(config, weights) -> model; raises what lunette.load returns
 local function make(config, weights)
   local class, message, code = find(config.model_type)
   if not class then error({ message = message, code = code }, 0) end
+  check_architecture(class, config)
   for name, default in pairs(class.defaults) do
     if config[name] == nil then config[name] = default else check_field(name, config[name], default) end
   end

@@ -23,6 +23,14 @@ function lunette.with_prefix(tokens, x)
   return lunette.concat(table.unpack(list))
 end
 
+-- want_size(pixels [B, 3, Y, X], height, width): raises unless the pictures are of that size
+function lunette.want_size(pixels, height, width)
+  local y, x = pixels:dim(3), pixels:dim(4)
+  if y ~= height or x ~= width then
+    error(("a picture of %d x %d, but this model takes %d x %d"):format(x, y, width, height), 3)
+  end
+end
+
 -- lunette.vision, lunette.text and other modules and plugins are loaded when first used.
 return setmetatable(lunette, { __index = function (t, name)
   if type(name) ~= "string" or not name:match "^[%a_][%w_]*$" then return nil end

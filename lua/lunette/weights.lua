@@ -2,7 +2,7 @@
 --
 --   w:tensor("wte.weight", V, C)         a tensor of that shape
 --   w:linear("c_attn", C, 3 * C)         { weight = [3C, C], bias = [3C] or nil }
---   w:norm("ln_1", C)                    { weight = [C], bias = [C] }
+--   w:norm("ln_1", C)                    { weight = [C], bias = [C] }, and eps if given
 --   w:sub("h.0")                         the same under "h.0."
 --
 -- A missing or misshapen tensor raises an error that lunette.load returns.
@@ -84,8 +84,9 @@ function Weights:linear(name, inputs, outputs, options)
   }
 end
 
-function Weights:norm(name, channels)
-  return { weight = self:f32(name .. ".weight", channels), bias = self:f32(name .. ".bias", channels) }
+-- norm(name, channels [, eps]) -> what a layer's norm takes, or lunette.layer_norm with eps
+function Weights:norm(name, channels, eps)
+  return { weight = self:f32(name .. ".weight", channels), bias = self:f32(name .. ".bias", channels), eps = eps }
 end
 
 -- each(prefix, count, make) -> list of make(weights under prefix.i, i) for i = 0 .. count - 1

@@ -132,10 +132,11 @@ function ops.linear(x, weight, bias, ...) end
 function ops.matmul(a, b, ...) end
 
 --- scaled dot-product attention, all heads at once; q [B,H,T,D], k v [R,G,S,D], G divides H, any strides with
---- contiguous D; mask broadcasts to [B,H,T,S] and is added; rows [B] i64: batch row b reads k v [rows[b]] (without it R
---- is B); scale 0 stands for 1/sqrt(D); causal: query t sees keys s <= t + S - T; window w > 0: and s > t + S - T - w;
---- softcap c > 0: scores become c tanh(score / c); y [B,H,T,D] stored as [B,T,H,D]; a row that sees no key gives zeros;
---- Vaswani et al. 2017, arXiv:1706.03762; groups: Ainslie et al. 2023, arXiv:2305.13245
+--- contiguous D (k also transposed, in rows of a multiple of 32); mask broadcasts to [B,H,T,S] and is added; rows [B]
+--- i64: batch row b reads k v [rows[b]] (without it R is B); scale 0 stands for 1/sqrt(D); causal: query t sees keys s
+--- <= t + S - T; window w > 0: and s > t + S - T - w; softcap c > 0: scores become c tanh(score / c); y [B,H,T,D]
+--- stored as [B,T,H,D]; a row that sees no key gives zeros; Vaswani et al. 2017, arXiv:1706.03762; groups: Ainslie et
+--- al. 2023, arXiv:2305.13245
 ---@param q lunette.tensor|number
 ---@param k lunette.tensor|number
 ---@param v lunette.tensor|number

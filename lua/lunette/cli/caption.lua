@@ -5,7 +5,6 @@ local root    = require "lunette.cli.root"
 local report  = require "lunette.cli.report"
 local luv     = require "luv"
 
-local BATCH   = 8           -- pictures encoded together; a row's result does not depend on it
 local THREADS = 256         -- at most, as in the core
 local LIMIT   = 2 << 30     -- bytes of standard input: no readable picture has more
 
@@ -72,27 +71,21 @@ local function print_plain(file, result, several)
   for _, s in ipairs(result.sequences) do print(several and file .. ": " .. s.text or s.text) end
 end
 
--- Captions a batch of { file =, pixels = }.
-local function run_batch(model, batch, options, several)
-  if #batch == 0 then return true end
-  local pixels, started = {}, luv.hrtime()
-  for i, item in ipairs(batch) do pixels[i] = item.pixels end
-  pixels[#pixels + 1] = { axis = 1 }
-  local call = {
-    pixel_values = lunette.concat(table.unpack(pixels)), prompt = options.prompt, num_beams = options.num_beams,
-    max_new_tokens = options.max_new_tokens, length_penalty = options.length_penalty,
-    num_return_sequences = options.num_return_sequences,
+-- Captions one picture and prints it; nil, message where the picture cannot be read.
+local function caption_file(model, file, options)
+  local scope <close> = lunette.scope()
+  local started = luv.hrtime()
+  local image, message = read(file)
+  if not image then return nil, message end
+  local result
+  result, message = model:generate {
+    image = image, prompt = options.prompt, num_beams = options.num_beams, max_new_tokens = options.max_new_tokens,
+    length_penalty = options.length_penalty, num_return_sequences = options.num_return_sequences,
   }
-  local ok, results, message = pcall(model.generate, model, call)
-  if not ok or not results then return false, ok and message or results end
-  if #batch == 1 then results = { results } end
-  local ms = (luv.hrtime() - started) / 1e6 / #batch
-  for i, item in ipairs(batch) do
-    local start = #model:start(options.prompt)
-    if options.json then print_json(item.file, results[i], start, (ms + item.ms) * 1000 // 1 / 1000)
-    else print_plain(item.file, results[i], several) end
-    item.pixels:free()
-  end
+  if not result then return nil, message end
+  local ms = (luv.hrtime() - started) // 1000 / 1000
+  if options.json then print_json(file, result, #model:start(options.prompt), ms)
+  else print_plain(file, result, #options.file > 1) end
   return true
 end
 
@@ -103,29 +96,16 @@ function caption.run(options)
   if not model.start then return report.fail(3, "%s: %s does not caption pictures", dir, model.config.model_type) end
   if not model.tokenizer then return report.fail(3, "%s holds no tokenizer.json", dir) end
   if not model.image_processor then return report.fail(3, "%s holds no preprocessor_config.json", dir) end
-  local failed, batch = false, {}
-  -- The exit status if it cannot go on: what was asked for does not fit the model, or nobody reads the results.
-  local function flush()
-    local ok, why = run_batch(model, batch, options, #options.file > 1)
-    batch = {}
-    if not ok then return report.fail(2, "%s", tostring(why)) end
-    return not io.stdout:flush() and 1
-  end
+  local failed = false
   for _, file in ipairs(options.file) do
-    local started, scope <close> = luv.hrtime(), nil
-    local image, pixels
-    image, message = read(file)
-    if image then pixels, message = model:prepare(image) end
-    if image then image:free() end
-    if pixels then batch[#batch + 1] = { file = file, pixels = pixels, ms = (luv.hrtime() - started) / 1e6 }
-    else
-      report.warn("%s: %s", file, (message:gsub("^" .. file:gsub("%p", "%%%0") .. ": ", "")))
+    local ok, done, why = pcall(caption_file, model, file, options)
+    if not ok then return report.fail(2, "%s", tostring(done)) end       -- what was asked for does not fit the model
+    if not done then
+      report.warn("%s: %s", file, (why:gsub("^" .. file:gsub("%p", "%%%0") .. ": ", "")))
       failed = true
-    end
-    local status = #batch == BATCH and flush()
-    if status then return status end
+    elseif not io.stdout:flush() then return 1 end                       -- nobody reads the results
   end
-  return flush() or failed and 1 or 0
+  return failed and 1 or 0
 end
 
 return caption

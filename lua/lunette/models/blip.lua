@@ -28,16 +28,11 @@ function Vision:build(c, w)
       },
     }
   end)
-  local norm = w:norm("post_layernorm", C)
-  self.norm = lunette.layer_norm { weight = norm.weight, bias = norm.bias, eps = c.layer_norm_eps }
+  self.norm = lunette.layer_norm(w:norm("post_layernorm", C, c.layer_norm_eps))
 end
 
 function Vision:forward(pixels)                 -- f32 [B, 3, Y, X] -> [B, 1 + N, C]
-  local c = self.config
-  if pixels:dim(3) ~= c.image_size or pixels:dim(4) ~= c.image_size then
-    error(("a picture of %d x %d, but this model takes %d x %d"):format(
-      pixels:dim(4), pixels:dim(3), c.image_size, c.image_size), 2)
-  end
+  lunette.want_size(pixels, self.config.image_size, self.config.image_size)
   local x = self:record("hidden_states", 0, lunette.with_prefix(self.prefix, self.patches(pixels)) + self.positions)
   for i, layer in ipairs(self.layers) do x = self:record("hidden_states", i, layer(x)) end
   return self:record("last_hidden_state", self.norm(x))
@@ -51,10 +46,7 @@ local Text = lunette.family { "blip_text_model", decoder = true, defaults = {
 
 function Text:build(c, w)
   local C, E = c.hidden_size, c.encoder_hidden_size
-  local function norm(at, name)
-    local n = at:norm(name, C)
-    return lunette.layer_norm { weight = n.weight, bias = n.bias, eps = c.layer_norm_eps }
-  end
+  local function norm(at, name) return lunette.layer_norm(at:norm(name, C, c.layer_norm_eps)) end
   local e = w:sub "bert.embeddings"
   self.max_positions = c.max_position_embeddings
   self.tokens = lunette.embedding { weight = e:tensor("word_embeddings.weight", c.vocab_size, C) }
@@ -100,7 +92,9 @@ function Text:hidden(ids, cache)                -- ids [B, T] -> [B, T, C]
   return self.norm(x[self.act](x))
 end
 
-local BLIP = lunette.family { "blip", tasks = { "image-to-text" } }
+local BLIP = lunette.family {
+  "blip", tasks = { "image-to-text" }, architectures = { "BlipForConditionalGeneration" },
+}
 
 function BLIP:build(c, w)
   local vision, text = lunette.sub_config(c, "vision_config"), lunette.sub_config(c, "text_config")

@@ -45,8 +45,7 @@ function DINOv2:build(c, w)
       mlp = mlp,
     }
   end)
-  local norm = w:norm("layernorm", C)
-  self.norm = lunette.layer_norm { weight = norm.weight, bias = norm.bias, eps = c.layer_norm_eps }
+  self.norm = lunette.layer_norm(w:norm("layernorm", C, c.layer_norm_eps))
 end
 
 -- Position embeddings for a grid of y by x patches, bicubic where it is not the trained one.

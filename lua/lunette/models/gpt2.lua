@@ -36,8 +36,7 @@ function GPT2:build(c, w)
       },
     }
   end)
-  local norm = t:norm("ln_f", C)
-  self.norm = lunette.layer_norm { weight = norm.weight, bias = norm.bias, eps = c.layer_norm_epsilon }
+  self.norm = lunette.layer_norm(t:norm("ln_f", C, c.layer_norm_epsilon))
   local tied = c.tie_word_embeddings and not w:has "lm_head.weight"     -- a head of its own counts, tied or not
   self.head = lunette.linear { weight = (tied and t or w):tensor(tied and "wte.weight" or "lm_head.weight", c.vocab_size, C) }
 end

@@ -33,15 +33,11 @@ function ViT:build(c, w)
       },
     }
   end)
-  local norm = w:norm("layernorm", C)
-  self.norm = lunette.layer_norm { weight = norm.weight, bias = norm.bias, eps = c.layer_norm_eps }
+  self.norm = lunette.layer_norm(w:norm("layernorm", C, c.layer_norm_eps))
 end
 
 function ViT:forward(pixels)                 -- f32 [B, 3, Y, X] -> [B, N, C]
-  if pixels:dim(3) ~= self.height or pixels:dim(4) ~= self.width then
-    error(("a picture of %d x %d, but this model takes %d x %d"):format(
-      pixels:dim(4), pixels:dim(3), self.width, self.height), 2)
-  end
+  lunette.want_size(pixels, self.height, self.width)
   local x = self:record("hidden_states", 0, lunette.with_prefix(self.prefix, self.patches(pixels)) + self.positions)
   for i, layer in ipairs(self.layers) do x = self:record("hidden_states", i, layer(x)) end
   return self:record("last_hidden_state", self.norm(x))
