@@ -24,10 +24,11 @@ lun_status shape_rope(lun_call *c) {
   if (positions->dtype != LUN_I64) want_dtype(c, 1, LUN_F32);
   if (positions->rank == 2 && x->rank > 2) want_shape(c, 1, 0, 2, (int64_t[]){ x->dim[0], length });
   else want_shape(c, 1, 0, 1, &length);
-  want_f32(c, 2, 1, 1);
+  if (inv_freq->dtype != LUN_F64) want_f32(c, 2, 1, 1);
+  want_rank(c, 2, 1, 1);
   want_flag(c, 0);
   want_number(c, 1, -INFINITY);
-  if (lun_error(c->cx) != LUN_OK || want_contiguous(c, 1) != LUN_OK) return lun_error(c->cx);
+  if (lun_error(c->cx) != LUN_OK || want_contiguous(c, 1) != LUN_OK || want_contiguous(c, 2) != LUN_OK) return lun_error(c->cx);
   if (inv_freq->dim[0] > lun_dim(x, -1) / 2)
     return lun_fail(c->cx, LUN_ESHAPE, "rope: inv_freq has %lld frequencies, at most %lld for %lld channels",
                     (long long)inv_freq->dim[0], (long long)(lun_dim(x, -1) / 2), (long long)lun_dim(x, -1));

@@ -4,7 +4,8 @@
 **     y[a] = x[a] cos - x[b] sin,  y[b] = x[b] cos + x[a] sin
 **
 ** where the pair (a, b) is (i, i + R/2), or (2i, 2i + 1) if interleaved.  The
-** angle is a double: as a float it would be off by 3e-5 at position 1000.
+** angle is a double: as a float it would be off by 3e-5 at position 1000, and so
+** it is by frequencies that were rounded to f32; they may be f64.
 */
 #include "../dtype.h"
 #include "../ops.h"
@@ -37,7 +38,7 @@ static void turn_rows(void *arg, int64_t begin, int64_t end) {
 
 lun_status cpu_rope(lun_call *c) {
   const lun_tensor *x = c->in[0], *positions = c->in[1];
-  const float      *inv_freq = f32(c->in[2]);
+  const double     *exact = c->in[2]->dtype == LUN_F64 ? (const double *)(const void *)c->in[2]->data : NULL;
   int64_t half = c->in[2]->dim[0], count = lun_count(positions), rows;
   float  *table, factor = (float)c->p[1];
   turn    t = { .x = x, .y = f32(c->out[0]), .length = lun_dim(x, -2), .size = lun_dim(x, -1), .half = half, .interleaved = c->p[0] != 0 };
@@ -48,7 +49,7 @@ lun_status cpu_rope(lun_call *c) {
     float position;
     lun_row_to_f32(positions->dtype, positions->data + lun_dtype_bytes(positions->dtype, p), 1, &position);
     for (int64_t i = 0; i < half; i++) {
-      double angle = (double)position * inv_freq[i];
+      double angle = (double)position * (exact ? exact[i] : (double)f32(c->in[2])[i]);
       table[p * half + i] = (float)cos(angle) * factor;
       table[(count + p) * half + i] = (float)sin(angle) * factor;
     }

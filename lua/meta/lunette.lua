@@ -200,8 +200,8 @@ function ops.log_softmax(x) end
 ---@return lunette.tensor y
 function ops.embedding(ids, weight) end
 
---- rotary positions; x [..., T, D], positions [T] or [B, T] f32 or i64, inv_freq [R/2], R <= D: the first R channels
---- turn; Su et al. 2021, arXiv:2104.09864
+--- rotary positions; x [..., T, D], positions [T] or [B, T] f32 or i64, inv_freq [R/2] f32 or f64, R <= D: the first R
+--- channels turn; Su et al. 2021, arXiv:2104.09864
 ---@param x lunette.tensor|number
 ---@param positions lunette.tensor|number
 ---@param inv_freq lunette.tensor|number

@@ -136,7 +136,7 @@ static void check_rope(int64_t b, int64_t h, int64_t t, int64_t d, int64_t half,
     for (int64_t i = 0; i < d; i++) want[row * d + i] = (double)from[i];
     for (int64_t i = 0; i < half; i++) {
       int64_t p = interleaved ? 2 * i : i, q = interleaved ? 2 * i + 1 : i + half;
-      double  angle = (double)((float)place * f32(inv_freq)[i]);         /* rounded to f32, as transformers does */
+      double  angle = (double)place * (double)f32(inv_freq)[i];
       want[row * d + p] = 1.25 * (cos(angle) * (double)from[p] - sin(angle) * (double)from[q]);
       want[row * d + q] = 1.25 * (sin(angle) * (double)from[p] + cos(angle) * (double)from[q]);
     }
