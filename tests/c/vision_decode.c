@@ -87,14 +87,14 @@ static void check_bombs(void) {
                                "\0\0\0\0IDAT\x35\xaf\x06\x1e";
   static const uint8_t jpeg[] = "\xff\xd8\xff\xc0\0\x11\x08\xff\xdc\xff\xdc\x03\x01\x11\0\x02\x11\0\x03\x11\0"
                                 "\xff\xda\0\x0c\x03\x01\0\x02\0\x03\0\0\x3f\0";
-  const decode_options small = { 0.5, 1 };
+  const decode_options small = { 0.1, 1 };
   image_error error = { LUN_OK, "" };
   uint8_t *bytes;
   size_t size;
   check_refused(png, sizeof png - 1, &defaults, "4294.84 megapixels, limit 200");
   check_refused(jpeg, sizeof jpeg - 1, &defaults, "4290.25 megapixels, limit 200");
   if (!CHECK(file_read("tests/data/exif/Landscape_6.jpg", SIZE_MAX, &bytes, &size, &error) == LUN_OK)) return;
-  check_refused(bytes, size, &small, "megapixels, limit 0.5");
+  check_refused(bytes, size, &small, "0.24 megapixels, limit 0.1");
   check_refused(bytes, size / 2, &defaults, "image file is truncated");
   free(bytes);
 }
