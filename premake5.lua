@@ -51,7 +51,7 @@ end
 -- made of it and its test programs link.
 local parts = {
   core   = { "cjson", "pthread", "dl", "m" },
-  vision = { "jpeg", "png", "exif", "m" },
+  vision = { "jpeg", "png", "webpdemux", "webp", "gif", "exif", "m" },
   text   = { "cjson", "utf8proc", "pcre2-8", "m" },
 }
 for part in pairs(parts) do

@@ -63,8 +63,9 @@ static const struct {
 #define MAGIC(s) s, sizeof s - 1
   { "JPEG",          MAGIC("\xff\xd8\xff"),                  0, jpeg_decode },
   { "PNG",           MAGIC("\x89PNG\r\n\x1a\n"),             0, png_decode },
-  { "WebP",          MAGIC("RIFF????WEBP"),                  0, NULL },
-  { "GIF",           MAGIC("GIF8"),                          0, NULL },
+  { "WebP",          MAGIC("RIFF????WEBP"),                  0, webp_decode },
+  { "GIF",           MAGIC("GIF87a"),                        0, gif_decode },
+  { "GIF",           MAGIC("GIF89a"),                        0, gif_decode },
   { "BMP",           MAGIC("BM????\0\0\0\0"),                0, NULL },
   { "TIFF",          MAGIC("II*\0"),                         0, NULL },
   { "TIFF",          MAGIC("MM\0*"),                         0, NULL },

@@ -8,6 +8,7 @@
 #include "image.h"
 
 #include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <libexif/exif-data.h>
@@ -37,6 +38,27 @@ int exif_orientation(const uint8_t *bytes, size_t size) {
     if (orientation < 1 || orientation > 8) orientation = 1;
   }
   exif_data_unref(data);
+  return orientation;
+}
+
+/*
+** EXIF from a chunk of its own, which should not begin with "Exif\0\0" and
+** sometimes does; exif_orientation() wants that.
+*/
+int exif_chunk_orientation(const uint8_t *chunk, size_t size, image_error *error) {
+  static const char head[6] = "Exif\0";
+  int orientation;
+  uint8_t *bytes;
+  if (size >= sizeof head && memcmp(chunk, head, sizeof head) == 0) return exif_orientation(chunk, size);
+  bytes = malloc(size + sizeof head);
+  if (bytes == NULL) {
+    image_fail(error, LUN_EMEM, "no memory to read EXIF");
+    return 0;
+  }
+  memcpy(bytes, head, sizeof head);
+  memcpy(bytes + sizeof head, chunk, size);
+  orientation = exif_orientation(bytes, size + sizeof head);
+  free(bytes);
   return orientation;
 }
 

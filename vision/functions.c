@@ -73,7 +73,7 @@ static lun_status decode(lun_ctx *cx, void *self, const lun_args *in, lun_result
 }
 
 static const lun_arg decode_args[] = {
-  { .type = LUN_STR, .required = 1, .name = "bytes", .doc = "contents of a JPEG or PNG file" },
+  { .type = LUN_STR, .required = 1, .name = "bytes", .doc = "contents of a JPEG, PNG, WebP or GIF file" },
   MEGAPIXELS,
   { .type = LUN_BOOL, .name = "orient", .def = 1, .doc = "turn upright as EXIF says" },
   { .type = LUN_END },
@@ -105,7 +105,7 @@ static lun_status load(lun_ctx *cx, void *self, const lun_args *in, lun_result *
 }
 
 static const lun_arg load_args[] = {
-  { .type = LUN_STR, .required = 1, .name = "path", .doc = "a JPEG or PNG file, known by its contents" },
+  { .type = LUN_STR, .required = 1, .name = "path", .doc = "a JPEG, PNG, WebP or GIF file, known by its contents" },
   MEGAPIXELS,
   { .type = LUN_END },
 };

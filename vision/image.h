@@ -57,14 +57,19 @@ lun_status image_decode(const uint8_t *bytes, size_t size, const decode_options 
                         image *out, image_error *error);
 lun_status image_check_size(int64_t height, int64_t width, const decode_options *options, image_error *error);
 
-/* jpeg.c, png.c: one format each; also say how the picture must be turned (1 to 8) */
+/* jpeg.c, png.c, webp.c, gif.c: one format each; also say how the picture must be turned (1 to 8) */
 lun_status jpeg_decode(const uint8_t *bytes, size_t size, const decode_options *options,
                        image *out, int *orientation, image_error *error);
 lun_status png_decode(const uint8_t *bytes, size_t size, const decode_options *options,
                       image *out, int *orientation, image_error *error);
+lun_status webp_decode(const uint8_t *bytes, size_t size, const decode_options *options,
+                       image *out, int *orientation, image_error *error);
+lun_status gif_decode(const uint8_t *bytes, size_t size, const decode_options *options,
+                      image *out, int *orientation, image_error *error);
 
 /* exif.c: orientation, 1 to 8, or 0 where none is stated */
 int exif_orientation(const uint8_t *bytes, size_t size);
+int exif_chunk_orientation(const uint8_t *chunk, size_t size, image_error *error);
 int xmp_orientation(const char *text, size_t size);
 
 /* geometry.c */

@@ -156,28 +156,13 @@ static int raw_profile_orientation(const char *text, size_t size, image_error *e
   return orientation;
 }
 
-/* The eXIf chunk has no "Exif\0\0" before it, which exif_orientation() wants. */
-static int chunk_orientation(const uint8_t *chunk, size_t size, image_error *error) {
-  int orientation;
-  uint8_t *bytes = malloc(size + 6);
-  if (bytes == NULL) {
-    image_fail(error, LUN_EMEM, "no memory to read EXIF");
-    return 0;
-  }
-  memcpy(bytes, "Exif\0", 6);
-  memcpy(bytes + 6, chunk, size);
-  orientation = exif_orientation(bytes, size + 6);
-  free(bytes);
-  return orientation;
-}
-
 static int read_orientation(reader *r) {
   png_bytep chunk;
   png_uint_32 size;
   const png_text *text;
   int orientation = 0;
   if (png_get_eXIf_1(r->png, r->info, &size, &chunk) != 0)
-    orientation = chunk_orientation(chunk, size, r->error);
+    orientation = exif_chunk_orientation(chunk, size, r->error);
   else if ((text = find_text(r, "Raw profile type exif")) != NULL)
     orientation = raw_profile_orientation(text->text, text_size(text), r->error);
   if (orientation == 0 && (text = find_text(r, "XML:com.adobe.xmp")) != NULL)

@@ -10,7 +10,7 @@ local vision = {}
 ---@field max_megapixels? number
 
 --- a picture file -> u8 [Y, X, 3], upright, sRGB, as Pillow's ImageOps.exif_transpose(image).convert("RGB")
----@param path string a JPEG or PNG file, known by its contents
+---@param path string a JPEG, PNG, WebP or GIF file, known by its contents
 ---@param options? lunette.vision.load_options
 ---@return any ...
 function vision.load(path, options) end
@@ -22,7 +22,7 @@ function vision.load(path, options) end
 ---@field orient? boolean
 
 --- the same from the bytes of a file
----@param bytes string contents of a JPEG or PNG file
+---@param bytes string contents of a JPEG, PNG, WebP or GIF file
 ---@param options? lunette.vision.decode_options
 ---@return any ...
 function vision.decode(bytes, options) end

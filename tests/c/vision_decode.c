@@ -67,8 +67,6 @@ static void check_unknown(void) {
 #define REFUSE(bytes, wanted) check_refused(bytes, sizeof bytes - 1, &defaults, wanted)
   REFUSE("", "not an image: no bytes");
   REFUSE("hello", "not an image: first bytes are 68 65 6c 6c 6f");
-  REFUSE("RIFF\x10\0\0\0WEBPVP8 ", "unsupported format WebP");
-  REFUSE("GIF89a", "unsupported format GIF");
   REFUSE("BM\x36\0\0\0\0\0\0\0", "unsupported format BMP");
   REFUSE("II*\0\x08\0\0\0", "unsupported format TIFF");
   REFUSE("\0\0\0\x18" "ftypheic", "unsupported format HEIC");
@@ -77,6 +75,9 @@ static void check_unknown(void) {
   REFUSE("%PDF-1.7", "unsupported format PDF");
   REFUSE("\xef\xbb\xbf\n <svg>", "unsupported format SVG");
   REFUSE("\xff\xd8\xff", "truncated");
+  REFUSE("RIFF\x10\0\0\0WEBPVP8 ", "truncated");
+  REFUSE("GIF89a", "truncated");
+  REFUSE("GIF88a", "not an image: first bytes are 47 49 46 38 38 61");
   REFUSE("\x89PNG\r\n\x1a\n", "truncated");
 #undef REFUSE
 }
@@ -87,12 +88,16 @@ static void check_bombs(void) {
                                "\0\0\0\0IDAT\x35\xaf\x06\x1e";
   static const uint8_t jpeg[] = "\xff\xd8\xff\xc0\0\x11\x08\xff\xdc\xff\xdc\x03\x01\x11\0\x02\x11\0\x03\x11\0"
                                 "\xff\xda\0\x0c\x03\x01\0\x02\0\x03\0\0\x3f\0";
+  static const uint8_t webp[] = "RIFF\x16\0\0\0WEBPVP8L\x0a\0\0\0\x2f\xff\xff\xff\x0f\0\0\0\0\0";
+  static const uint8_t gif[] = "GIF89a\x01\0\x01\0\0\0\0,\0\0\0\0\xff\xff\xff\xff\0\x02";
   const decode_options small = { 0.1, 1 };
   image_error error = { LUN_OK, "" };
   uint8_t *bytes;
   size_t size;
   check_refused(png, sizeof png - 1, &defaults, "4294.84 megapixels, limit 200");
   check_refused(jpeg, sizeof jpeg - 1, &defaults, "4290.25 megapixels, limit 200");
+  check_refused(webp, sizeof webp - 1, &defaults, "268.435 megapixels, limit 200");
+  check_refused(gif, sizeof gif - 1, &defaults, "4294.84 megapixels, limit 200");
   if (!CHECK(file_read("tests/data/exif/Landscape_6.jpg", SIZE_MAX, &bytes, &size, &error) == LUN_OK)) return;
   check_refused(bytes, size, &small, "0.24 megapixels, limit 0.1");
   check_refused(bytes, size / 2, &defaults, "image file is truncated");
@@ -139,7 +144,7 @@ static void check_beginnings(const char *path) {
   free(bytes);
 }
 
-/* A PNG may lack its last chunk, and check sums, as long as every row is there. */
+/* A PNG may lack its last chunk, and check sums, a GIF what follows its last block, as long as every row is there. */
 static void check_tail(const char *path, size_t lacking, const char *wanted) {
   image_error error = { LUN_OK, "" };
   image whole = { 0 }, part = { 0 };
@@ -160,6 +165,8 @@ int main(void) {
   check_folder("tests/data/png");
   check_folder("tests/data/jpeg");
   check_folder("tests/data/exif");
+  check_folder("tests/data/webp");
+  check_folder("tests/data/gif");
   check_unknown();
   check_bombs();
   check_scans(300, "");
@@ -167,11 +174,19 @@ int main(void) {
   check_beginnings("tests/data/png/primary/basn3p04.png");
   check_beginnings("tests/data/png/16bit/basi6a16.png");
   check_beginnings("tests/data/jpeg/reftest/mozilla/jpg-size-9x9.jpg");
+  check_beginnings("tests/data/webp/lossy_alpha.webp");
+  check_beginnings("tests/data/webp/animation_small_frame.webp");
+  check_beginnings("tests/data/gif/extensions.gif");
+  check_beginnings("tests/data/gif/interlaced_17.gif");
   for (size_t lacking = 1; lacking <= 12 + 4 + 4; lacking++) {  /* IEND, check sums of the chunk and of zlib */
     check_tail("tests/data/png/primary/basn2c08.png", lacking, "");
     check_tail("tests/data/png/primary/basi6a08.png", lacking, "");
   }
   check_tail("tests/data/png/primary/basn2c08.png", 30, "image file is truncated");
   check_tail("tests/data/png/primary/basi6a08.png", 30, "image file is truncated");
+  check_tail("tests/data/gif/plain.gif", 2, "");               /* the trailer and the block of no bytes */
+  check_tail("tests/data/gif/plain.gif", 3, "image file is truncated");
+  check_tail("tests/data/webp/junk_after.webp", 4, "");
+  check_tail("tests/data/webp/junk_after.webp", 5, "image file is truncated");
   return check_end();
 }

@@ -2,8 +2,9 @@
 ** fuzz_image.c - libFuzzer target: any bytes decode to a picture or an error.
 **
 **   clang -g -O1 -fsanitize=fuzzer,address,undefined -Icore -Ivision tests/fuzz/fuzz_image.c \
-**     $(find vision -name "*.c" ! -name plugin.c ! -name functions.c ! -name patch_embedding.c) -ljpeg -lpng -lexif -lm -o fuzz_image
-**   ./fuzz_image -max_total_time=60 CORPUS tests/data/png/primary tests/data/jpeg/crash
+**     $(find vision -name "*.c" ! -name plugin.c ! -name functions.c ! -name patch_embedding.c) \
+**     -ljpeg -lpng -lwebpdemux -lwebp -lgif -lexif -lm -o fuzz_image
+**   ./fuzz_image -max_total_time=60 CORPUS tests/data/png/primary tests/data/jpeg/crash tests/data/webp tests/data/gif
 */
 #include "image.h"
 
