@@ -56,8 +56,9 @@ static lun_status read_picture(const WebPDemuxer *demux, const WebPIterator *fra
   if (image_check_size(height, width, options, error) != LUN_OK) return error->code;
   if (frame->x_offset < 0 || frame->y_offset < 0 || frame->width < 1 || frame->height < 1 ||
       frame->width > width - frame->x_offset || frame->height > height - frame->y_offset)
-    return image_fail(error, LUN_EIO, "broken WebP: frame of %d x %d at %d, %d on a canvas of %lld x %lld", frame->width,
-                      frame->height, frame->x_offset, frame->y_offset, (long long)width, (long long)height);
+    return image_fail(error, LUN_EIO, "broken WebP: frame of %d x %d at %d, %d on a canvas of %lld x %lld",
+                      frame->width, frame->height, frame->x_offset, frame->y_offset,
+                      (long long)width, (long long)height);
   if (image_new(out, height, width, 3, error) != LUN_OK) return error->code;
   if (frame->width < width || frame->height < height) memset(out->data, 0, (size_t)(height * width * 3));
   if (read_frame(frame, out, error) == LUN_OK) *orientation = read_orientation(demux, error);

@@ -26,7 +26,7 @@ local function finite(text)
 end
 
 function caption.setup(parser)
-  parser:argument("file", "Pictures (JPEG, PNG, WebP, GIF); - reads one from standard input."):args "+"
+  parser:argument("file", "Pictures (JPEG, PNG); - reads one from standard input."):args "+"
   parser:option("--model", "Model directory (Hugging Face layout)."):argname "DIR"
   parser:option("--num-beams", "Beams of the search; 1 is greedy."):argname "N":convert(whole(1)):target "num_beams"
   parser:option("--max-new-tokens", "Tokens to generate at most."):argname "N":convert(whole(1)):target "max_new_tokens"
