@@ -32,7 +32,8 @@ local DOCUMENTS = { ["unsupported format PDF"] = true, ["unsupported format Post
 
 -- Whether the first bytes are those of a format that vision knows, and whether that is a document.
 local function sniff(bytes)
-  local _, message = vision.decode(bytes:sub(1, HEAD))
+  local image, message = vision.decode(bytes:sub(1, HEAD))
+  if image then return true end
   return not message:find "^not an image", DOCUMENTS[message]
 end
 

@@ -141,6 +141,10 @@ equal({ take({ "ring" }, RECURSIVE) },
 equal(take { "ring/**/*.png" }, { "ring/sub/one.png", "ring/sub/deep/two.png", "ring/x/a.png" }, "a pattern and links in a circle")
 equal(#take({ "ring", "ring" }, RECURSIVE), 12, "what is named twice is taken twice")
 
+folder "unread"
+assert(luv.fs_symlink("/proc/self/mem", root .. "/unread/memory"))      -- opens; reading its first bytes fails
+equal({ take { "unread" } }, { { "unread/memory" }, 0 }, "a file of a folder that cannot be read is no file passed over")
+
 -- a folder goes away while the walk is on its way to it: the tests may run as root, who can read everything
 folder "going"
 folder "going/a"
@@ -171,6 +175,15 @@ for _ = 1, 12 do
 end
 file(deep .. "/end.png")
 equal(take({ "long" }, RECURSIVE), { "long/" .. long, deep .. "/end.png" }, "a path of 3000 bytes")
+
+folder "deep"
+deep = "deep"
+for _ = 1, 1000 do
+  deep = deep .. "/d"
+  folder(deep)
+end
+file(deep .. "/end.png")
+equal(take({ "deep" }, RECURSIVE), { deep .. "/end.png" }, "1000 folders deep")
 
 -- ---- lists -------------------------------------------------------------------------------------------
 
