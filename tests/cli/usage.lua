@@ -28,7 +28,7 @@ for _, case in ipairs {
   { {}, "a command is required", "lunette" },
   { { "nonsense" }, "unknown command 'nonsense'", "lunette" },
   { { "--nonsense" }, "unknown option '--nonsense'", "lunette" },
-  { { "caption" }, "missing argument 'file'", "lunette caption" },
+  { { "caption" }, "missing argument 'input'", "lunette caption" },
   { { "caption", "--nonsense", "x.png" }, "unknown option '--nonsense'", "lunette caption" },
   { { "caption", "--num-beams", "0", "x.png" }, "\"0\" is not a whole number of at least 1", "lunette caption" },
   { { "caption", "--num-beams", "-2", "x.png" }, "\"-2\" is not a whole number of at least 1", "lunette caption" },

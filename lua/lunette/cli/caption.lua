@@ -3,10 +3,15 @@ local lunette = require "lunette"
 local vision  = require "lunette.vision"
 local root    = require "lunette.cli.root"
 local report  = require "lunette.cli.report"
+local inputs  = require "lunette.inputs"
 local luv     = require "luv"
 
 local THREADS = 256         -- at most, as in the core
-local LIMIT   = 2 << 30     -- bytes of standard input: no readable picture has more
+
+local INPUTS = [[
+An INPUT is a picture; a folder, for its pictures (known by their contents, hidden ones left out); a pattern
+with *, ?, [a-z] or **, for what the shell did not expand; @FILE, for the files and folders it lists, one a line;
+or -, for standard input: a picture if it begins like one, else such a list.]]
 
 local caption = { summary = "Say what pictures show." }
 
@@ -26,7 +31,9 @@ local function finite(text)
 end
 
 function caption.setup(parser)
-  parser:argument("file", "Pictures (JPEG, PNG); - reads one from standard input."):args "+"
+  parser:argument("input", "Pictures, folders, patterns, @FILE or -; see below."):args "+"
+  parser:flag("--recursive", "Also the pictures of folders in folders.")
+  parser:flag("-0 --null", "Lists have NUL between their paths; standard input is one.")
   parser:option("--model", "Model directory (Hugging Face layout)."):argname "DIR"
   parser:option("--num-beams", "Beams of the search; 1 is greedy."):argname "N":convert(whole(1)):target "num_beams"
   parser:option("--max-new-tokens", "Tokens to generate at most."):argname "N":convert(whole(1)):target "max_new_tokens"
@@ -35,19 +42,7 @@ function caption.setup(parser)
   parser:option("--num-return-sequences", "Captions a picture, best first."):argname "N":convert(whole(1)):target "num_return_sequences"
   parser:option("--threads", "Threads; 0 for as many as there are cores."):argname "N":convert(whole(0, THREADS))
   parser:flag("--json", "One JSON object a line.")
-end
-
-local function read(file)
-  if file ~= "-" then return vision.load(file) end
-  local pieces, size = {}, 0
-  repeat
-    local piece, message = io.stdin:read(1 << 16)
-    if message then return nil, message end
-    pieces[#pieces + 1] = piece
-    size = size + #(piece or "")
-    if size > LIMIT then return nil, ("more than %d bytes"):format(LIMIT) end
-  until not piece
-  return vision.decode(table.concat(pieces))
+  parser:epilog(INPUTS)
 end
 
 local function sequence_fields(s, start)
@@ -71,11 +66,12 @@ local function print_plain(file, result, several)
   for _, s in ipairs(result.sequences) do print(several and file .. ": " .. s.text or s.text) end
 end
 
--- Captions one picture and prints it; nil, message where the picture cannot be read.
-local function caption_file(model, file, options)
+-- Captions one picture, a file or its bytes, and prints it; nil, message where the picture cannot be read.
+local function caption_picture(model, file, bytes, options)
   local scope <close> = lunette.scope()
   local started = luv.hrtime()
-  local image, message = read(file)
+  local image, message
+  if bytes then image, message = vision.decode(bytes) else image, message = vision.load(file) end
   if not image then return nil, message end
   local result
   result, message = model:generate {
@@ -85,8 +81,15 @@ local function caption_file(model, file, options)
   if not result then return nil, message end
   local ms = (luv.hrtime() - started) // 1000 / 1000
   if options.json then print_json(file, result, #model:start(options.prompt), ms)
-  else print_plain(file, result, #options.file > 1) end
+  else print_plain(file, result, #options.input > 1 or file ~= options.input[1]) end
   return true
+end
+
+-- What a person should know who wonders why there are so few captions.
+local function note(found, not_pictures, failed)
+  if found == 0 and not failed then report.warn "no pictures" end
+  if not_pictures == 1 then report.warn "1 file is no picture"
+  elseif not_pictures > 1 then report.warn("%d files are no pictures", not_pictures) end
 end
 
 function caption.run(options)
@@ -96,15 +99,22 @@ function caption.run(options)
   if not model.start then return report.fail(3, "%s: %s does not caption pictures", dir, model.config.model_type) end
   if not model.tokenizer then return report.fail(3, "%s holds no tokenizer.json", dir) end
   if not model.image_processor then return report.fail(3, "%s holds no preprocessor_config.json", dir) end
-  local failed = false
-  for _, file in ipairs(options.file) do
-    local ok, done, why = pcall(caption_file, model, file, options)
-    if not ok then return report.fail(2, "%s", tostring(done)) end       -- what was asked for does not fit the model
+  local each, counts = inputs.each(options.input, { recursive = options.recursive, null = options.null })
+  local found, failed = 0, false
+  for file, why, bytes in each do
+    local done = false
+    if not why then
+      local ok
+      found = found + 1
+      ok, done, why = pcall(caption_picture, model, file, bytes, options)
+      if not ok then return report.fail(2, "%s", tostring(done)) end     -- what was asked for does not fit the model
+    end
     if not done then
       report.warn("%s: %s", file, (why:gsub("^" .. file:gsub("%p", "%%%0") .. ": ", "")))
       failed = true
     elseif not io.stdout:flush() then return 1 end                       -- nobody reads the results
   end
+  note(found, counts.not_pictures, failed)
   return failed and 1 or 0
 end
 

@@ -32,12 +32,12 @@ local function is_command(word)
   return false
 end
 
--- "--length-penalty -1" as one word: argparse would take the number for an option.
+-- "--length-penalty -1" as one word: argparse would take the number for an option.  "-0" is one (--null).
 local function with_negatives(args)
   local list = {}
   for _, word in ipairs(args) do
     local before = list[#list] or ""
-    if word:find "^%-%.?%d" and before:find "^%-%-[^=]+$" then list[#list] = before .. "=" .. word
+    if word:find "^%-%.?%d" and word ~= "-0" and before:find "^%-%-[^=]+$" then list[#list] = before .. "=" .. word
     else list[#list + 1] = word end
   end
   return list
