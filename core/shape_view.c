@@ -10,22 +10,31 @@ static lun_status view(lun_call *c, int rank, const int64_t *dim, const int64_t 
   return lun_error(c->cx);
 }
 
-/* Strides over the storage of x for the same elements in another shape; false where only a copy will do. */
+/*
+** Strides over the storage of x for the same elements in another shape; false where
+** only a copy will do.  Axes of 1 in x are left out: their strides mean nothing.
+*/
 static bool restride(const lun_tensor *x, int rank, const int64_t *dim, int64_t *stride) {
-  int i = 0, o = 0;
-  while (o < rank || i < x->rank) {
+  int64_t size[LUN_MAXRANK], place[LUN_MAXRANK];
+  int     axes = 0, i = 0, o = 0;
+  for (int k = 0; k < x->rank; k++) {
+    if (x->dim[k] == 1) continue;
+    size[axes] = x->dim[k];
+    place[axes++] = x->stride[k];
+  }
+  while (o < rank || i < axes) {
     int64_t have = 1, want = 1;
     int     i0 = i, o0 = o;
-    if (i < x->rank) have = x->dim[i++];
+    if (i < axes) have = size[i++];
     if (o < rank) want = dim[o++];
     while (have != want) {
-      if (have < want && i < x->rank) have *= x->dim[i++];
+      if (have < want && i < axes) have *= size[i++];
       else if (o < rank) want *= dim[o++];
       else return false;
     }
     for (int k = i0; k + 1 < i; k++)
-      if (x->stride[k] != x->stride[k + 1] * x->dim[k + 1] && x->dim[k] != 1) return false;
-    int64_t step = i > i0 ? x->stride[i - 1] : 1;
+      if (place[k] != place[k + 1] * size[k + 1]) return false;
+    int64_t step = i > i0 ? place[i - 1] : 1;
     for (int k = o - 1; k >= o0; k--) {
       stride[k] = step;
       step *= dim[k];
