@@ -19,7 +19,7 @@ static int usable_cores(void) {
 
 lun_status lun_set_threads(lun_ctx *cx, int threads) {
   lun_pool *pool;
-  if (threads <= 0) threads = usable_cores();
+  if (threads <= 0) threads = usable_cores() < LUN_MAXTHREADS ? usable_cores() : LUN_MAXTHREADS;
   if (threads > LUN_MAXTHREADS)
     return lun_fail(cx, LUN_EARG, "%d threads, at most %d", threads, LUN_MAXTHREADS);
   pool = lun_pool_open(threads);

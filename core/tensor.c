@@ -27,23 +27,20 @@ static void contiguous_strides(lun_tensor *t) {
   }
 }
 
-/* Elements of a shape, or -1 if they or their bytes do not fit. */
-static int64_t count_of(lun_dtype dtype, int rank, const int64_t *dim) {
-  int64_t count = 1;
-  if (rank < 0 || rank > LUN_MAXRANK) return -1;
-  for (int i = 0; i < rank; i++) {
-    if (dim[i] < 0 || __builtin_mul_overflow(count, dim[i], &count)) return -1;
-  }
-  if (count > INT64_MAX / 16) return -1;
-  if (count > 0 && rank > 0 && lun_dtype_bytes(dtype, dim[rank - 1]) == 0) return -1;
-  return count;
+/* Axes of 0 count as 1: strides, and products of some of the axes, must fit for tensors without elements too. */
+static bool can_be(lun_dtype dtype, int rank, const int64_t *dim) {
+  int64_t count = 1, row = rank > 0 && rank <= LUN_MAXRANK ? dim[rank - 1] : 1;
+  if ((unsigned)dtype >= LUN_NDTYPES || rank < 0 || rank > LUN_MAXRANK) return false;
+  for (int i = 0; i < rank; i++)
+    if (dim[i] < 0 || __builtin_mul_overflow(count, dim[i] > 0 ? dim[i] : 1, &count)) return false;
+  return count <= INT64_MAX / 16 && (row == 0 || lun_dtype_bytes(dtype, row) > 0);      /* whole blocks of q8_0 */
 }
 
 static lun_tensor *new_tensor(lun_ctx *cx, lun_dtype dtype, int rank, const int64_t *dim) {
   lun_tensor *t;
   char        shape[96];
   if (cx->code != LUN_OK) return NULL;
-  if ((unsigned)dtype >= LUN_NDTYPES || count_of(dtype, rank, dim) < 0) {
+  if (!can_be(dtype, rank, dim)) {
     lun_fail(cx, LUN_ESHAPE, "no tensor can have shape %s of type %s",
              lun_shape_text(shape, sizeof shape, rank, dim), lun_dtype_name(dtype));
     return NULL;

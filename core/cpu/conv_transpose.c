@@ -40,9 +40,9 @@ static void add_rows(void *arg, int64_t begin, int64_t end) {
 }
 
 /* One group of one image. */
-static lun_status spread_group(lun_call *c, spread *s, int64_t image, int64_t group, lun_tensor *weight) {
+static lun_status spread_group(lun_call *c, spread *s, int64_t image, int64_t group, int64_t groups, lun_tensor *weight) {
   lun_tensor *x = c->in[0];
-  int64_t     pixels = s->in[0] * s->in[1], channels = weight->dim[0], groups = x->dim[1] / channels;
+  int64_t     pixels = s->in[0] * s->in[1], channels = weight->dim[0];
   size_t      mark = lun_scope_open(c->cx);
   lun_tensor *rows = lun_view(x, 2, (int64_t[]){ pixels, channels }, (int64_t[]){ 1, pixels }, (image * x->dim[1] + group * channels) * pixels);
   lun_tensor *products = lun_linear(c->cx, rows, weight, NULL, true, LUN_ACT_NONE);
@@ -74,7 +74,7 @@ lun_status cpu_conv_transpose2d(lun_call *c) {
   for (int64_t group = 0; group < groups; group++) {
     lun_tensor *part = lun_view(weight, 2, (int64_t[]){ channels, wide }, NULL, group * channels * wide);
     for (int64_t image = 0; image < x->dim[0] && part; image++)
-      if (spread_group(c, &s, image, group, part) != LUN_OK) return lun_error(c->cx);
+      if (spread_group(c, &s, image, group, groups, part) != LUN_OK) return lun_error(c->cx);
   }
   return lun_error(c->cx);
 }
