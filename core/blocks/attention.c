@@ -27,7 +27,9 @@ lun_status attention_init(lun_ctx *cx, attention *t, const lun_args *a, const ch
   if (t->kv_heads == 0) t->kv_heads = t->heads;
   for (int i = 0; i < 6; i++)
     if (projection_init(cx, parts[i], a, prefix, names[i], transposed) != LUN_OK) return lun_error(cx);
-  if (t->heads < 1 || t->heads % t->kv_heads != 0) return bad_heads(cx, t, prefix, 0);
+  if (t->heads < 1 || t->heads > INT32_MAX || t->heads % t->kv_heads != 0)
+    return lun_fail(cx, LUN_EARG, "%s%sheads is %lld and kv_heads %lld, wanted 1 to %d heads, a multiple of kv_heads", prefix, *prefix ? "." : "",
+                    (long long)t->heads, (long long)t->kv_heads, INT32_MAX);
   if (!t->qkv.weight && !(t->q.weight && (t->kv.weight || (t->k.weight && t->v.weight))))
     return lun_fail(cx, LUN_EARG, "%s needs qkv, or q and kv, or q, k and v", *prefix ? prefix : "attention");
   if (!t->out.weight) return lun_fail(cx, LUN_EARG, "%s needs out", *prefix ? prefix : "attention");
@@ -35,7 +37,16 @@ lun_status attention_init(lun_ctx *cx, attention *t, const lun_args *a, const ch
   if (t->qkv.weight && projection_outputs(&t->qkv) % groups != 0) return bad_heads(cx, t, prefix, projection_outputs(&t->qkv));
   if (t->q.weight && projection_outputs(&t->q) % t->heads != 0) return bad_heads(cx, t, prefix, projection_outputs(&t->q));
   if (t->kv.weight && projection_outputs(&t->kv) % (2 * t->kv_heads) != 0) return bad_heads(cx, t, prefix, projection_outputs(&t->kv));
+  if (t->k.weight && projection_outputs(&t->k) % t->kv_heads != 0) return bad_heads(cx, t, prefix, projection_outputs(&t->k));
+  if (t->v.weight && projection_outputs(&t->v) % t->kv_heads != 0) return bad_heads(cx, t, prefix, projection_outputs(&t->v));
   return LUN_OK;
+}
+
+/* False after an error: x is not [B, T, C], or NULL. */
+static bool is_batch(lun_ctx *cx, const char *name, const lun_tensor *x) {
+  char shape[96];
+  if (x && lun_rank(x) != 3) lun_fail(cx, LUN_ESHAPE, "%s is %s, wanted 3 dimensions", name, shape_of(shape, sizeof shape, x));
+  return lun_error(cx) == LUN_OK;
 }
 
 /* Heads [from, from + count) of x [B, T, heads D] as [B, count, T, D]: a view. */
@@ -81,6 +92,7 @@ static lun_tensor *scores(lun_ctx *cx, const attention *t, lun_tensor *q, lun_te
 
 lun_tensor *attend_self(lun_ctx *cx, const attention *t, lun_tensor *x, lun_tensor *mask, kv_cache *cache) {
   lun_tensor *q, *k, *v;
+  if (!is_batch(cx, "x", x)) return NULL;
   if (t->qkv.weight) {
     lun_tensor *all = project(cx, &t->qkv, x, 0);
     int64_t     heads = t->heads + 2 * t->kv_heads;
@@ -117,6 +129,7 @@ static lun_tensor *transposed(lun_ctx *cx, lun_tensor *k) {
 
 lun_tensor *attend_cross(lun_ctx *cx, const attention *t, lun_tensor *x, lun_tensor *memory, lun_tensor *mask, kv_cache *cache) {
   lun_tensor *q, *k, *v, *rows = NULL;
+  if (!is_batch(cx, "x", x) || !is_batch(cx, "memory", memory)) return NULL;
   if (!t->q.weight) return lun_fail(cx, LUN_EARG, "cross attention needs q beside kv, or q, k and v"), NULL;
   q = split(cx, project(cx, &t->q, x, 0), t->heads, 0, t->heads);
   if (cache && cache->cross_k) {
@@ -160,8 +173,10 @@ static lun_status init(lun_ctx *cx, void *state, const lun_args *a) { return att
 static lun_tensor *forward(lun_ctx *cx, void *state, const lun_args *in) {
   lun_tensor *x = tensor_at(in, "", "x"), *memory = tensor_at(in, "", "memory"), *mask = tensor_at(in, "", "mask");
   kv_cache   *cache = lun_host_table()->arg_object(in, "cache", &class_kv_cache);
-  if (memory || (cache && cache->cross_k)) return attend_cross(cx, state, x, memory, mask, cache);
-  return attend_self(cx, state, x, mask, cache);
+  int64_t     length = cache ? cache->length : 0;
+  lun_tensor *y = memory || (cache && cache->cross_k) ? attend_cross(cx, state, x, memory, mask, cache) : attend_self(cx, state, x, mask, cache);
+  if (!y && cache) cache->length = length;      /* a step that failed left nothing */
+  return y;
 }
 
 static void drop(void *state) { attention_drop(state); }

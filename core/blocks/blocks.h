@@ -70,6 +70,7 @@ extern const lun_class class_kv_cache;
 
 /* "prefix.name" looked up among the declared arguments; "" is no prefix */
 lun_tensor *tensor_at(const lun_args *a, const char *prefix, const char *name);
+const char *shape_of(char *out, size_t size, const lun_tensor *t);
 const char *path_of(char *out, size_t size, const char *prefix, const char *name);
 
 /* Rows of lun_arg for the parts; P is the prefix with its dot. */

@@ -18,7 +18,7 @@ lun_status cache_append(lun_ctx *cx, kv_cache *c, lun_tensor **k, lun_tensor **v
   steps = lun_dim(*k, 2);
   if (c->length + steps > c->capacity)
     return lun_fail(cx, LUN_EARG, "cache: %lld positions and %lld more, capacity %lld", (long long)c->length, (long long)steps, (long long)c->capacity);
-  if (!c->k) {
+  if (c->length == 0) {
     for (int i = 0; i < 4; i++) room[i] = i == 2 ? c->capacity : lun_dim(*k, i);
     lun_tensor *keys = lun_make(cx, LUN_F32, 4, room), *values = lun_make(cx, LUN_F32, 4, room);
     if (!values) return lun_error(cx);                  /* both or none */
@@ -27,6 +27,9 @@ lun_status cache_append(lun_ctx *cx, kv_cache *c, lun_tensor **k, lun_tensor **v
   }
   if (lun_dim(*k, 0) != lun_dim(c->k, 0))
     return lun_fail(cx, LUN_ESHAPE, "cache: a batch of %lld, the cache holds %lld", (long long)lun_dim(*k, 0), (long long)lun_dim(c->k, 0));
+  if (lun_dim(*k, 1) != lun_dim(c->k, 1) || lun_dim(*k, 3) != lun_dim(c->k, 3))
+    return lun_fail(cx, LUN_ESHAPE, "cache: %lld key heads of %lld channels, the cache holds %lld of %lld", (long long)lun_dim(*k, 1),
+                    (long long)lun_dim(*k, 3), (long long)lun_dim(c->k, 1), (long long)lun_dim(c->k, 3));
   if (lun_assign(cx, lun_narrow(cx, c->k, 2, c->length, steps), *k) != LUN_OK) return lun_error(cx);
   if (lun_assign(cx, lun_narrow(cx, c->v, 2, c->length, steps), *v) != LUN_OK) return lun_error(cx);
   c->length += steps;

@@ -55,10 +55,7 @@ static lun_status init(lun_ctx *cx, void *state, const lun_args *a) {
   return norm_init(cx, &l->mlp_norm, a, "mlp.norm", eps, rms);
 }
 
-static lun_tensor *forward(lun_ctx *cx, void *state, const lun_args *in) {
-  layer      *l = state;
-  lun_tensor *x = tensor_at(in, "", "x"), *memory = tensor_at(in, "", "memory"), *mask = tensor_at(in, "", "mask");
-  kv_cache   *cache = lun_host_table()->arg_object(in, "cache", &class_kv_cache);
+static lun_tensor *run(lun_ctx *cx, const layer *l, lun_tensor *x, lun_tensor *memory, lun_tensor *mask, kv_cache *cache) {
   if (l->before) {
     x = lun_add(cx, x, attend_self(cx, &l->self, normalise(cx, &l->self_norm, x), mask, cache));
     if (l->crosses) x = lun_add(cx, x, attend_cross(cx, &l->cross, normalise(cx, &l->cross_norm, x), memory, NULL, cache));
@@ -67,6 +64,14 @@ static lun_tensor *forward(lun_ctx *cx, void *state, const lun_args *in) {
   x = normalise(cx, &l->self_norm, lun_add(cx, x, attend_self(cx, &l->self, x, mask, cache)));
   if (l->crosses) x = normalise(cx, &l->cross_norm, lun_add(cx, x, attend_cross(cx, &l->cross, x, memory, NULL, cache)));
   return normalise(cx, &l->mlp_norm, lun_add(cx, x, mlp_forward(cx, &l->mlp, x)));
+}
+
+static lun_tensor *forward(lun_ctx *cx, void *state, const lun_args *in) {
+  kv_cache   *cache = lun_host_table()->arg_object(in, "cache", &class_kv_cache);
+  int64_t     length = cache ? cache->length : 0;
+  lun_tensor *y = run(cx, state, tensor_at(in, "", "x"), tensor_at(in, "", "memory"), tensor_at(in, "", "mask"), cache);
+  if (!y && cache) cache->length = length;      /* a step that failed left nothing */
+  return y;
 }
 
 static void drop(void *state) {

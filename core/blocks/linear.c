@@ -1,5 +1,4 @@
 /* linear.c - projections, and the block 'linear'. */
-#include <stdio.h>
 #include <string.h>
 #include "blocks.h"
 #include "../cpu/pack.h"
@@ -18,25 +17,29 @@ lun_tensor *tensor_at(const lun_args *a, const char *prefix, const char *name) {
   return lun_host_table()->arg_tensor(a, path_of(path, sizeof path, prefix, name));
 }
 
+const char *shape_of(char *out, size_t size, const lun_tensor *t) {
+  int64_t dim[LUN_MAXRANK];
+  for (int i = 0; i < lun_rank(t); i++) dim[i] = lun_dim(t, i);
+  return lun_shape_text(out, size, lun_rank(t), dim);
+}
+
 int64_t projection_outputs(const projection *p) { return lun_dim(p->weight, p->transposed ? 1 : 0); }
 
 lun_status projection_init(lun_ctx *cx, projection *p, const lun_args *a, const char *prefix, const char *name, bool transposed) {
-  char        path[64], shape[96], wanted[32];
+  char        path[64], shape[96];
   lun_tensor *weight, *bias;
   path_of(path, sizeof path, prefix, name);
   weight = tensor_at(a, path, "weight");
   bias = tensor_at(a, path, "bias");
   if (!weight) return bias ? lun_fail(cx, LUN_EARG, "%s.bias without its weight", path) : LUN_OK;
   if (lun_rank(weight) != 2)
-    return lun_fail(cx, LUN_ESHAPE, "%s.weight is %s, wanted 2 dimensions", path,
-                    lun_shape_text(shape, sizeof shape, lun_rank(weight), (int64_t[6]){ lun_dim(weight, 0), lun_dim(weight, 1), lun_dim(weight, 2) }));
+    return lun_fail(cx, LUN_ESHAPE, "%s%sweight is %s, wanted 2 dimensions", path, *path ? "." : "", shape_of(shape, sizeof shape, weight));
   p->weight = lun_hold(weight);
   p->bias = lun_hold(bias);
   p->transposed = transposed;
-  snprintf(wanted, sizeof wanted, "[%lld]", (long long)projection_outputs(p));
   if (bias && (lun_rank(bias) != 1 || lun_dim(bias, 0) != projection_outputs(p)))
-    return lun_fail(cx, LUN_ESHAPE, "%s.bias is %s, wanted %s", path,
-                    lun_shape_text(shape, sizeof shape, lun_rank(bias), (int64_t[6]){ lun_dim(bias, 0), lun_dim(bias, 1) }), wanted);
+    return lun_fail(cx, LUN_ESHAPE, "%s%sbias is %s, wanted [%lld]", path, *path ? "." : "", shape_of(shape, sizeof shape, bias),
+                    (long long)projection_outputs(p));
   return lun_prepack(weight, transposed);
 }
 

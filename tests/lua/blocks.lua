@@ -187,7 +187,30 @@ do
   raises("lunette.attention: heads is 3 and kv_heads 3, which do not divide 8 outputs", lunette.attention,
          { heads = 3, q = a.q, k = a.k, v = a.v, out = a.out })
   raises("lunette.attention: attention needs qkv, or q and kv, or q, k and v", lunette.attention, { heads = 2, q = a.q, out = a.out })
+  raises("lunette.attention: heads is 2 and kv_heads 3, wanted 1 to 2147483647 heads, a multiple of kv_heads", lunette.attention,
+         { heads = 2, kv_heads = 3, q = a.q, k = a.k, v = a.v, out = a.out })
+  raises("lunette.attention: heads is 9223372036854775807 and kv_heads 9223372036854775807, wanted 1 to 2147483647 heads, a multiple of kv_heads",
+         lunette.attention, { heads = math.maxinteger, q = a.q, k = a.k, v = a.v, out = a.out })
+  raises("lunette.attention: heads is 2 and kv_heads 2, which do not divide 3 outputs", lunette.attention,
+         { heads = 2, q = a.q, k = { weight = filled(3, C) }, v = a.v, out = a.out })
+  raises("lunette.attention: x is [5, 8], wanted 3 dimensions", block, filled(5, 8))
+  raises("lunette.attention: memory is [8], wanted 3 dimensions", block, x, { memory = filled(8) })
+  raises("lunette.linear: weight is [1, 2, 3, 4], wanted 2 dimensions", lunette.linear, { weight = filled(1, 2, 3, 4) })
+  raises("lunette.linear: bias is [2, 1, 3], wanted [2]", lunette.linear, { weight = filled(2, 3), bias = filled(2, 1, 3) })
   raises("lunette.attention: attention needs out", lunette.attention, { heads = 2, q = a.q, k = a.k, v = a.v })
+end
+
+-- ---- finalizers ------------------------------------------------------------------------
+
+do     -- one may run in the middle of a call, so it cannot release what the call uses
+  local used, said = { lunette.kv_cache(1), lunette.layer_norm {} }, {}
+  for i, thing in ipairs(used) do
+    setmetatable({}, { __gc = function () said[i] = select(2, pcall(thing.free, thing)) end })
+  end
+  collectgarbage()
+  for i = 1, #used do check.ok(tostring(said[i]):find "tensors cannot be used in a finalizer$", "said %s", tostring(said[i])) end
+  equal(used[1]:length(), 0, "a cache is not released by a finalizer")
+  equal(used[2](tensor { 1, 1 }), { 0.0, 0.0 }, "a block is not released by a finalizer")
 end
 
 -- ---- caches --------------------------------------------------------------------------
@@ -215,6 +238,18 @@ do
   raises("cache: a batch of 2, the cache holds 1", block, batch:narrow(2, 1, 1), cache)
   near(block(batch[{ { 1 } }]:narrow(2, 5, 1), cache), whole[{ { 1 } }]:narrow(2, 5, 1), CLOSE, "after rows left")
   raises("lunette.kv_cache:select: select: row 2 of 1", cache.select, cache, { 2 })
+
+  -- a step that fails leaves the cache as it was, and an empty one takes any batch
+  cache = lunette.kv_cache(T)
+  raises("sdpa: mask is [7, 7], which does not broadcast to [B, H, T, S] = [2, 2, 5, 5]", block, batch, { cache = cache, mask = filled(7, 7) })
+  equal(cache:length(), 0, "length after a step that failed")
+  near(block(batch[{ { 1 } }], cache), whole[{ { 1 } }], CLOSE, "another batch, after a step that failed")
+
+  -- a cache of another layer
+  local narrow = attention_weights(1)
+  narrow.causal, cache = true, lunette.kv_cache(T)
+  block(batch:narrow(2, 1, 1), cache)
+  raises("lunette.attention: cache: 1 key heads of 4 channels, the cache holds 2 of 4", lunette.attention(narrow), batch:narrow(2, 2, 1), cache)
   raises("lunette.kv_cache:select: index: item 1 must be an integer of at least 1, got 0", cache.select, cache, { 0 })
 end
 
