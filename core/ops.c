@@ -151,6 +151,17 @@ lun_status want_contiguous(lun_call *c, int in) {
   return lun_error(c->cx);
 }
 
+/* Not a weight, and no two elements are one place in memory. */
+lun_status want_writable(lun_call *c, const lun_tensor *t) {
+  char shape[96];
+  bool apart = true;
+  for (int i = 0; i < t->rank; i++) apart = apart && (t->dim[i] <= 1 || t->stride[i] != 0);
+  if (t->constant) return lun_fail(c->cx, LUN_EARG, "%s: a constant tensor cannot be written", c->name);
+  if (apart) return LUN_OK;
+  return lun_fail(c->cx, LUN_EARG, "%s: an expanded tensor %s, whose elements repeat, cannot be written", c->name,
+                  lun_shape_text(shape, sizeof shape, t->rank, t->dim));
+}
+
 lun_status want_axis(lun_call *c, double value, int rank, int *axis) {
   double from_front = value < 0 ? value + rank : value;
   if (from_front == floor(from_front) && from_front >= 0 && from_front < rank) {
@@ -266,7 +277,7 @@ lun_status lun_assign(lun_ctx *cx, lun_tensor *to, lun_tensor *from) {
   lun_call   c = { .cx = cx, .op = LUN_OP_contiguous, .name = "assign" };
   if (cx->code != LUN_OK) return cx->code;
   if (!to || !from) return lun_fail(cx, LUN_EARG, "assign: a tensor is missing");
-  if (to->constant) return lun_fail(cx, LUN_EARG, "assign: a constant tensor cannot be written");
+  if (want_writable(&c, to) != LUN_OK) return cx->code;
   if (to->dtype != from->dtype)
     return lun_fail(cx, LUN_EDTYPE, "assign: %s into a tensor of %s", lun_dtype_name(from->dtype), lun_dtype_name(to->dtype));
   if (from->buffer == to->buffer) {        /* views of one tensor may overlap */

@@ -45,6 +45,7 @@ lun_status want_rank(lun_call *c, int in, int least, int most);
 lun_status want_dim(lun_call *c, int in, int axis, int64_t dim);      /* axis may be negative */
 lun_status want_contiguous(lun_call *c, int in);                      /* replaces in[] by a contiguous copy if need be */
 lun_status want_axis(lun_call *c, double value, int rank, int *axis); /* negative from the end */
+lun_status want_writable(lun_call *c, const lun_tensor *t);
 lun_status give(lun_call *c, int out, lun_dtype dtype, int rank, const int64_t *dim);
 const char *input_name(const lun_call *c, int in, char *text, size_t size);
 

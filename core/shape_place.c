@@ -72,7 +72,7 @@ lun_status shape_pick(lun_call *c) {
 lun_status shape_put(lun_call *c) {
   lun_tensor *x = c->in[0];
   if (want_index(c) != LUN_OK) return lun_error(c->cx);
-  if (x->constant) return lun_fail(c->cx, LUN_EARG, "put: x is constant and cannot be written");
+  if (want_writable(c, x) != LUN_OK) return lun_error(c->cx);
   want_dtype(c, 2, x->dtype);
   want_shape(c, 2, 1, c->in[1]->rank, c->in[1]->dim);
   if (lun_error(c->cx) != LUN_OK || want_contiguous(c, 2) != LUN_OK) return lun_error(c->cx);

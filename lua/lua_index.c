@@ -12,7 +12,7 @@ static int64_t position(lua_State *L, int at, int64_t dim, int axis) {
   int         whole;
   lua_Integer i = lua_tointegerx(L, at, &whole);
   if (lua_type(L, at) == LUA_TNUMBER && !whole)
-    luaL_error(L, "index of dimension %d is %s, wanted a whole number", axis + 1, luaL_tolstring(L, at, NULL));
+    luaL_error(L, "index of dimension %d is %s, wanted a whole number", axis + 1, plain_text(L, at));
   if (lua_type(L, at) != LUA_TNUMBER)
     luaL_error(L, "index of dimension %d is a %s, wanted a whole number", axis + 1, luaL_typename(L, at));
   if (i < 0) i += dim + 1;
@@ -83,7 +83,7 @@ static int newindex(lua_State *L) {
   lun_tensor *t = check_tensor(L, 1), *from;
   lun_ctx    *cx = begin(L);
   lua_settop(L, 3);
-  from = tensor_from_value(L, cx, 3);
+  from = value_for(L, cx, 3, lun_dtype_of(t));
   t = select_view(L, cx, t, 2);
   if (t && from && lun_dtype_of(from) != lun_dtype_of(t) && lun_rank(from) == 0)
     from = lun_run(cx, LUN_OP_cast, 1, &from, 1, (double[]){ lun_dtype_of(t) }, NULL);

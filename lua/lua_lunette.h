@@ -22,6 +22,7 @@ lun_ctx *begin(lua_State *L);                     /* the context, with an empty 
 void     refuse_finalizer(lua_State *L);          /* raises if one is running */
 int      raise_error(lua_State *L, lun_ctx *cx);  /* raises the context's error with position and clears it */
 int      return_error(lua_State *L, lun_ctx *cx); /* pushes nil, message, code name and clears it; returns 3 */
+const char *plain_text(lua_State *L, int at);     /* pushes a value for a message: its type, unless one line says what it is */
 void     hide_metatable(lua_State *L);            /* getmetatable(v) gives the __name of the metatable on top, not the table */
 
 /* lua_tensor.c */
@@ -30,6 +31,7 @@ lun_tensor *test_tensor(lua_State *L, int arg);   /* NULL if it is none; raises 
 void        push_tensor(lua_State *L, lun_tensor *t);   /* the userdata takes a reference of its own */
 int         return_tensor(lua_State *L, lun_ctx *cx, lun_tensor *t);  /* pushes t, or raises the context's error; empties the scope; returns 1 */
 lun_tensor *tensor_from_value(lua_State *L, lun_ctx *cx, int arg);    /* a tensor, or a number as one of no dimensions */
+lun_tensor *value_for(lua_State *L, lun_ctx *cx, int arg, lun_dtype type);    /* a tensor, or a number as a 'type' can hold it */
 
 lun_tensor *readable(lun_ctx *cx, lun_tensor *t);         /* the same numbers as one of f32, f64, i64, i32, u8: what C can read */
 void        push_number(lua_State *L, lun_dtype type, const void *data, int64_t i);
@@ -49,6 +51,7 @@ void open_plugins(lua_State *L);    /* lua_plugin.c */
 typedef struct tensor_box {
   lun_tensor        *t;             /* NULL when released */
   struct tensor_box *prev, *next;   /* in the list of its scope; NULL, NULL outside one */
+  struct scope      *scope;
 } tensor_box;
 
 void scope_enter(lua_State *L, tensor_box *box);  /* into the innermost open scope, if any */

@@ -67,6 +67,12 @@ void hide_metatable(lua_State *L) {
   lua_setfield(L, -2, "__metatable");
 }
 
+const char *plain_text(lua_State *L, int at) {
+  int type = lua_type(L, at);
+  if (type == LUA_TSTRING || type == LUA_TNUMBER || type == LUA_TBOOLEAN || type == LUA_TNIL) return luaL_tolstring(L, at, NULL);
+  return lua_pushfstring(L, "a %s", lua_typename(L, type));
+}
+
 /* core.threads([n]) -> the size of the pool, after setting it to n (0: as many as cores) */
 static int threads(lua_State *L) {
   lun_ctx *cx = begin(L);

@@ -15,9 +15,11 @@ static double read_number(lua_State *L, const char *op, const lun_param *p, int 
   if (lua_isboolean(L, at) && !p->choices && !p->position) return lua_toboolean(L, at);
   if (p->choices) {
     int n = lua_type(L, at) == LUA_TSTRING ? lun_param_choice(p, lua_tostring(L, at)) : -1;
-    lua_pushlstring(L, p->choices, strcspn(p->choices, " "));
-    if (n < 0) luaL_error(L, "%s: %s is %s, wanted one of %s", op, p->name, luaL_tolstring(L, at, NULL), lua_tostring(L, -1));
-    lua_pop(L, 1);
+    if (n < 0) {
+      const char *found = plain_text(L, at);
+      lua_pushlstring(L, p->choices, strcspn(p->choices, " "));
+      luaL_error(L, "%s: %s is %s, wanted one of %s", op, p->name, found, lua_tostring(L, -1));
+    }
     return n;
   }
   if (lua_type(L, at) != LUA_TNUMBER) luaL_error(L, "%s: %s is a %s, wanted a number", op, p->name, luaL_typename(L, at));
@@ -57,7 +59,7 @@ static void read_named(lua_State *L, lun_op op, int at, double *values) {
     const char *key = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : "";
     int         i = 0;
     while (i < count && strcmp(p[i].name, key) != 0) i++;
-    if (i == count) luaL_error(L, "%s: unknown argument \"%s\" (takes %s)", about->name, luaL_tolstring(L, -2, NULL), about->params);
+    if (i == count) luaL_error(L, "%s: unknown argument \"%s\" (takes %s)", about->name, plain_text(L, -2), about->params);
     read_param(L, about->name, &p[i], -1, values);
     lua_pop(L, 1);
   }
@@ -101,7 +103,7 @@ static int run(lua_State *L) {
 static int assign(lua_State *L) {
   lun_tensor *to = check_tensor(L, 1);
   lun_ctx    *cx = begin(L);
-  if (lun_assign(cx, to, tensor_from_value(L, cx, 2)) != LUN_OK) return raise_error(L, cx);
+  if (lun_assign(cx, to, value_for(L, cx, 2, lun_dtype_of(to))) != LUN_OK) return raise_error(L, cx);
   lun_scope_close(cx, 0, NULL);
   lua_settop(L, 1);
   return 1;

@@ -55,6 +55,11 @@ static int free_object(lua_State *L) {
   return 0;
 }
 
+static int release_object(lua_State *L) {
+  refuse_finalizer(L);         /* a call may be using it */
+  return free_object(L);
+}
+
 static int print_object(lua_State *L) {
   object_box *box = test_box(L, 1);
   luaL_argexpected(L, box, 1, "object");
@@ -162,7 +167,7 @@ static void push_callable(lua_State *L, lun_plugin *p, const lun_class *cls, con
 /* The metatable of a class, kept in the registry under its address. */
 static void open_class(lua_State *L, lun_plugin *p, const lun_class *cls) {
   static const luaL_Reg meta[] = {
-    { "__gc", free_object }, { "__close", free_object }, { "__tostring", print_object }, { NULL, NULL }
+    { "__gc", free_object }, { "__close", release_object }, { "__tostring", print_object }, { NULL, NULL }
   };
   char            label[LUN_MAXLABEL];
   const lun_func *method;
@@ -174,7 +179,7 @@ static void open_class(lua_State *L, lun_plugin *p, const lun_class *cls) {
   lua_pushboolean(L, true);
   lua_rawsetp(L, -2, &object_key);
   lua_newtable(L);
-  lua_pushcfunction(L, free_object);
+  lua_pushcfunction(L, release_object);
   lua_setfield(L, -2, "free");
   for (int i = 0; (method = lun_class_method(cls, i)) != NULL; i++) {
     push_callable(L, p, cls, method, method->name, call_method);
@@ -198,6 +203,11 @@ static int free_node(lua_State *L) {
   box->node = NULL;
   lun_node_drop(node);
   return 0;
+}
+
+static int release_node(lua_State *L) {
+  refuse_finalizer(L);
+  return free_node(L);
 }
 
 /* Upvalues: the plugin, the lun_block, its label. */
@@ -232,7 +242,7 @@ static int print_node(lua_State *L) {
 
 static int index_node(lua_State *L) {
   const char *key = luaL_checkstring(L, 2);
-  if (strcmp(key, "free") == 0) lua_pushcfunction(L, free_node);
+  if (strcmp(key, "free") == 0) lua_pushcfunction(L, release_node);
   else if (strcmp(key, "path") == 0) lua_pushstring(L, lun_node_path(check_node(L)->node));
   else if (strcmp(key, "name") == 0) lua_pushstring(L, lun_node_label(check_node(L)->node));
   else lua_pushnil(L);
@@ -250,7 +260,7 @@ static int set_node(lua_State *L) {
 
 static void open_nodes(lua_State *L) {
   static const luaL_Reg meta[] = {
-    { "__gc", free_node }, { "__close", free_node }, { "__tostring", print_node }, { "__call", call_node },
+    { "__gc", free_node }, { "__close", release_node }, { "__tostring", print_node }, { "__call", call_node },
     { "__index", index_node }, { "__newindex", set_node }, { NULL, NULL }
   };
   luaL_newmetatable(L, NODE);

@@ -29,6 +29,7 @@ static void set_top(lua_State *L, scope *s) {
 }
 
 static void link_box(scope *s, tensor_box *box) {
+  box->scope = s;
   box->next = s->head.next;
   box->prev = &s->head;
   box->next->prev = box;
@@ -45,6 +46,7 @@ void scope_leave(tensor_box *box) {
   box->prev->next = box->next;
   box->next->prev = box->prev;
   box->prev = box->next = NULL;
+  box->scope = NULL;
 }
 
 void release_box(tensor_box *box) {
@@ -93,6 +95,14 @@ static int collect_scope(lua_State *L) {
   return 0;
 }
 
+/* True if 'inner' is s, or a scope opened while s was open. */
+static bool is_inside(lua_State *L, const scope *s, const scope *inner) {
+  const scope *at = top(L);
+  if (!inner) return false;
+  while (at != s && at != inner) at = at->outer;
+  return at == inner;
+}
+
 /* scope:keep(...) -> ...: the tensors move to the scope outside */
 static int keep(lua_State *L) {
   scope *s = check_scope(L);
@@ -101,14 +111,14 @@ static int keep(lua_State *L) {
     tensor_box *box;
     check_tensor(L, i);
     box = lua_touserdata(L, i);
-    move_box(s, box);
+    if (is_inside(L, s, box->scope)) move_box(s, box);      /* one of a scope outside stays there: it lives longer */
   }
   return lua_gettop(L) - 1;
 }
 
 static int new_scope(lua_State *L) {
   scope *s = lua_newuserdatauv(L, sizeof *s, 0);
-  s->head = (tensor_box){ NULL, &s->head, &s->head };
+  s->head = (tensor_box){ NULL, &s->head, &s->head, NULL };
   s->outer = NULL;
   s->open = false;
   luaL_setmetatable(L, "lunette.scope");

@@ -37,7 +37,7 @@ static void tell_collector(lua_State *L, size_t bytes) {
 
 void push_tensor(lua_State *L, lun_tensor *t) {
   tensor_box *box = lua_newuserdatauv(L, sizeof *box, 0);
-  *box = (tensor_box){ NULL, NULL, NULL };
+  *box = (tensor_box){ NULL, NULL, NULL, NULL };
   luaL_setmetatable(L, TENSOR);
   box->t = lun_hold(t);
   scope_enter(L, box);
@@ -195,7 +195,7 @@ static int read_shape(lua_State *L, int64_t *dims) {
     int whole;
     lua_rawgeti(L, -1, (lua_Integer)i + 1);
     dims[i] = lua_tointegerx(L, -1, &whole);
-    if (!whole || dims[i] < 0) luaL_error(L, "tensor: shape holds %s, wanted whole numbers of at least 0", luaL_tolstring(L, -1, NULL));
+    if (!whole || dims[i] < 0) luaL_error(L, "tensor: shape holds %s, wanted whole numbers of at least 0", plain_text(L, -1));
     lua_pop(L, 1);
   }
   return (int)n;
@@ -211,7 +211,7 @@ static void read_options(lua_State *L, int arg, lun_dtype *type, int *rank, int6
     const char *key = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : "";
     if (strcmp(key, "dtype") == 0) *type = read_dtype(L);
     else if (strcmp(key, "shape") == 0) *rank = read_shape(L, dims);
-    else luaL_error(L, "tensor: unknown option \"%s\" (takes shape, dtype)", luaL_tolstring(L, -2, NULL));
+    else luaL_error(L, "tensor: unknown option \"%s\" (takes shape, dtype)", plain_text(L, -2));
   }
 }
 
@@ -247,6 +247,21 @@ static void store_number(lua_State *L, lun_dtype type, void *data, int64_t i) {
     case LUN_I32: ((int32_t *)data)[i] = (int32_t)n; break;
     default:      ((uint8_t *)data)[i] = (uint8_t)n; break;
   }
+}
+
+/* What C can write; the rest is cast from it. */
+static lun_dtype stored_as(lun_dtype type) { return type == LUN_F16 || type == LUN_BF16 || type == LUN_Q8_0 ? LUN_F32 : type; }
+
+lun_tensor *value_for(lua_State *L, lun_ctx *cx, int arg, lun_dtype type) {
+  lun_dtype   made = stored_as(type);
+  lun_tensor *t;
+  if (lua_type(L, arg) != LUA_TNUMBER) return check_tensor(L, arg);
+  t = lun_make(cx, made, 0, NULL);
+  if (!t) return NULL;
+  lua_pushvalue(L, arg);
+  store_number(L, made, lun_data_mutable(t), 0);
+  lua_pop(L, 1);
+  return made == type ? t : lun_run(cx, LUN_OP_cast, 1, &t, 1, (double[]){ type }, NULL);
 }
 
 /* Stores the list on top of the stack, of 'depth' levels, from position 'at' on. */
@@ -289,7 +304,7 @@ static int new_tensor(lua_State *L) {
     luaL_checktype(L, 1, LUA_TTABLE);
     depth = nested_shape(L, 1, inner);
   }
-  made = type == LUN_F16 || type == LUN_BF16 || type == LUN_Q8_0 ? LUN_F32 : type;
+  made = stored_as(type);
   t = lun_make(cx, made, depth, inner);
   if (!t) return raise_error(L, cx);
   luaL_checkstack(L, 2 * LUN_MAXRANK + 4, NULL);

@@ -22,7 +22,7 @@ end
 function Cache:positions(ids)
   local first, count = self.length, ids:dim(2)
   if first + count > self.capacity then
-    error(("position %d, but the cache holds %d"):format(first + count, self.capacity), 0)
+    error(("the text needs position %d, but there are %d"):format(first + count, self.capacity), 0)
   end
   self.length = first + count
   return core.ops.arange { start = first, stop = first + count, dtype = "i64" }

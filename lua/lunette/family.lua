@@ -105,7 +105,17 @@ function Model:part(role, config, weights)
   return model
 end
 
-function Model:close() self.closed = true end
+local closed = {
+  __index = function (_, name) error(("the model is closed (%s)"):format(tostring(name)), 2) end,
+  __close = function () end,
+}
+
+-- model:close(), or the end of a 'local model <close>': weights and blocks go, and the memory with them
+function Model:close()
+  for name in pairs(self) do self[name] = nil end
+  setmetatable(self, closed)
+  collectgarbage()
+end
 
 -- ---- looking inside ---------------------------------------------------------
 

@@ -43,4 +43,4 @@ local function run(step, start, chosen)
   return search(step, start, chosen, processors(chosen, step.encoder_ids))
 end
 
-return { settings = settings, run = run }
+return { settings = settings.resolve, options = settings.names, run = run }

@@ -176,25 +176,36 @@ local function center_crop(image, height, width)
   return vision.crop(image, { top = (y - height) // 2, left = (x - width) // 2, height = height, width = width })
 end
 
+local MEGAPIXELS = 200      -- a resized picture has at most, as a decoded one
+
+local function resize_to(self, image, height, width)
+  if height < 1 or width < 1 or height * width > MEGAPIXELS * 1e6 then
+    return fail("a picture of %d x %d pixels would become %d x %d (limit %d megapixels)",
+                image:dim(2), image:dim(1), width, height, MEGAPIXELS)
+  end
+  return vision.resize(image, { height = height, width = width, resample = self.filter })
+end
+
 -- processor:resize(image u8 [Y, X, 3]) -> u8: resized and cropped, as the model sees it;
 -- or nil, message, code
 function Processor:resize(image)
   local y, x = image:dim(1), image:dim(2)
-  if self.do_resize and self.crops_resized then
-    local edge = self.size.shortest_edge
-    if edge < 384 then
-      local height, width = target({ shortest_edge = edge / self.crop_pct // 1 | 0 }, y, x)
-      image = center_crop(vision.resize(image, { height = height, width = width, resample = self.filter }), edge, edge)
-    else
-      image = vision.resize(image, { height = edge, width = edge, resample = self.filter })
-    end
-  elseif self.do_resize then
+  local crop = self.do_center_crop and self.crop_size
+  if self.do_resize then
     local height, width = target(self.size, y, x)
-    if height < 1 or width < 1 then return fail("a picture of %d x %d pixels would become %d x %d", x, y, width, height) end
-    image = vision.resize(image, { height = height, width = width, resample = self.filter })
+    if self.crops_resized then
+      local edge = self.size.shortest_edge
+      height, width = edge, edge
+      if edge < 384 then
+        height, width = target({ shortest_edge = edge / self.crop_pct // 1 | 0 }, y, x)
+        crop = { height = edge, width = edge }
+      end
+    end
+    local resized, message, code = resize_to(self, image, height, width)
+    if not resized then return nil, message, code end
+    image = resized
   end
-  if self.do_center_crop then image = center_crop(image, self.crop_size.height, self.crop_size.width) end
-  return image
+  return crop and center_crop(image, crop.height, crop.width) or image
 end
 
 -- processor(image u8 [Y, X, 3]) -> f32 [1, 3, Y', X'], or nil, message, code

@@ -1,6 +1,7 @@
 -- load.lua - lunette.load(DIR): a Hugging Face model directory as it is.
 local core            = require "lunette.core"
 local family          = require "lunette.family"
+local generate        = require "lunette.generate"
 local image_processor = require "lunette.image_processor"
 local json            = require "lunette.json"
 local text            = require "lunette.text"
@@ -33,19 +34,18 @@ local function image_processor_config(dir)
   return optional(dir .. "/preprocessor_config.json", false)
 end
 
--- What HF reads from generation_config.json, or, in old directories, from config.json.
-local GENERATION = {
-  "bos_token_id", "eos_token_id", "pad_token_id", "decoder_start_token_id", "max_length", "min_length", "num_beams",
-  "length_penalty", "early_stopping", "no_repeat_ngram_size", "repetition_penalty", "bad_words_ids",
-  "forced_bos_token_id", "forced_eos_token_id", "num_return_sequences",
-}
+-- Token ids beside the options of generation.
+local IDS = { "bos_token_id", "pad_token_id", "decoder_start_token_id" }
 
+-- generation_config.json, or, of directories older than it, what config.json says of generation.
 local function generation_config(dir, config)
   if exists(dir .. "/generation_config.json") then return object(dir .. "/generation_config.json") end
   local found = {}
   for _, source in ipairs { config.decoder or {}, config } do
-    for _, name in ipairs(GENERATION) do
-      if source[name] ~= nil then found[name] = source[name] end
+    for _, names in ipairs { IDS, generate.options } do
+      for _, name in ipairs(names) do
+        if source[name] ~= nil then found[name] = source[name] end
+      end
     end
   end
   return found
@@ -58,7 +58,6 @@ local function open(dir, options)
   if options.dtype and options.dtype ~= "f32" and options.dtype ~= "auto" then
     return nil, ("dtype %q is not supported, wanted f32"):format(options.dtype), "arg"
   end
-  if options.threads then core.threads(options.threads) end
   local class
   class, message, code = family.find(config.model_type)
   if not class then return nil, ("%s: %s"):format(dir, message), code end
@@ -86,9 +85,16 @@ local function open(dir, options)
   return model
 end
 
+local OPTIONS = { device = "string", dtype = "string", threads = "number" }
+
 -- load(dir [, {device=, dtype=, threads=}]) -> model, or nil, message, code
 return function (dir, options)
-  if type(dir) ~= "string" then error("load needs the path of a model directory", 2) end
+  if type(dir) ~= "string" then error("load needs the path of a model directory", 3) end
+  for name, value in pairs(options or {}) do
+    if not OPTIONS[name] then error(("load: unknown option %q"):format(tostring(name)), 3) end
+    if type(value) ~= OPTIONS[name] then error(("load: %s is a %s, wanted a %s"):format(name, type(value), OPTIONS[name]), 3) end
+  end
+  if options and options.threads then core.threads(options.threads) end
   if lfs.attributes(dir, "mode") ~= "directory" then return nil, ("%s: not a directory"):format(dir), "io" end
   local results = table.pack(pcall(open, dir, options or {}))
   if results[1] then return table.unpack(results, 2, results.n) end

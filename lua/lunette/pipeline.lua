@@ -8,6 +8,9 @@ local Model = family.Model
 
 -- model:prepare(image u8 [Y, X, 3]) -> pixel_values f32 [1, 3, Y', X'], or nil, message, code
 function Model:prepare(image)
+  if getmetatable(image) ~= "lunette.tensor" then
+    error(("image is a %s, wanted a tensor u8 [Y, X, 3] (vision.load reads one)"):format(type(image)), 2)
+  end
   if not self.image_processor then return nil, "this model has no preprocessor_config.json", "io" end
   return self.image_processor(image)
 end
@@ -53,6 +56,16 @@ local NOT_GENERATION = { image = true, images = true, pixel_values = true, promp
 
 local NO_TOKENIZER = "this model has no tokenizer.json"
 
+-- model:settings(options) -> the definite settings of such a call, and the ids each row starts from;
+-- raises what is wrong with them, by name
+function Model:settings(options)
+  local ids, arguments = options.start or self:start(options.prompt), {}
+  for name, value in pairs(options) do
+    if not NOT_GENERATION[name] then arguments[name] = value end
+  end
+  return generate.settings(self:generation_defaults(), arguments, #ids, self.decoder.max_positions), ids
+end
+
 -- model:generate { image= | images= | pixel_values=, prompt=, num_beams=, ... } -> result
 --
 -- A result has text, ids (start token first, eos last where reached), score, and
@@ -68,13 +81,8 @@ function Model:generate(options)
     memory = self:encode(pixels)
   end
   local rows, start = memory:dim(1), {}
-  local ids = options.start or self:start(options.prompt)
+  local settings, ids = self:settings(options)
   for i = 1, rows do start[i] = ids end
-  local arguments = {}
-  for name, value in pairs(options) do
-    if not NOT_GENERATION[name] then arguments[name] = value end
-  end
-  local settings = generate.settings(self:generation_defaults(), arguments, #ids, self.decoder.max_positions)
   local cache = self.decoder:cache { length = math.min(settings.max_length, self.decoder.max_positions or math.huge) }
   cache:attend(memory)
   local results = generate.run(stepper(self.decoder, cache), start, settings)

@@ -1,7 +1,7 @@
 -- weights.lua - the tensors of a model directory, by name, under a prefix.
 --
 --   w:tensor("wte.weight", V, C)         a tensor of that shape
---   w:linear("c_attn", C, 3 * C)         { weight = [3C, C], bias = [3C] or nil }
+--   w:linear("c_attn", C, 3 * C)         { weight = [3C, C], bias = [3C] }
 --   w:norm("ln_1", C)                    { weight = [C], bias = [C] }, and eps if given
 --   w:sub("h.0")                         the same under "h.0."
 --
@@ -72,15 +72,13 @@ end
 -- The same as f32, whatever its type in the file: biases, norms and convolutions are used as they are.
 function Weights:f32(name, ...) return self:tensor(name, ...):cast "f32" end
 
--- linear(name, inputs, outputs [, {transposed=, bias=}]); bias: true must be there, false must not, nil may
+-- linear(name, inputs, outputs [, {transposed=, bias=}]); without a bias only where bias = false says so
 function Weights:linear(name, inputs, outputs, options)
   options = options or {}
-  local bias = options.bias
-  if bias == nil then bias = self:has(name .. ".bias") end
   return {
     weight = options.transposed and self:tensor(name .. ".weight", inputs, outputs)
              or self:tensor(name .. ".weight", outputs, inputs),
-    bias = bias and self:f32(name .. ".bias", outputs) or nil,
+    bias = options.bias ~= false and self:f32(name .. ".bias", outputs) or nil,
   }
 end
 

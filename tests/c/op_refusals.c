@@ -140,7 +140,7 @@ static void check_places(void) {
           "put: index[0] of row 0 is -1, outside the 5 of the last axis (from 0)");
   REFUSED(pick, IN(x, ids(DIM(3, 1))), NONE, LUN_ESHAPE, "pick: index is [3, 1], wanted [2, *] to fit x [2, 5]");
   REFUSED(pick, IN(q, ids(DIM(2, 1))), NONE, LUN_EDTYPE, "pick: x is q8_0, whose elements do not stand alone");
-  REFUSED(put, IN(constant, ids(DIM(1, 1)), f(DIM(1, 1))), NONE, LUN_EARG, "put: x is constant and cannot be written");
+  REFUSED(put, IN(constant, ids(DIM(1, 1)), f(DIM(1, 1))), NONE, LUN_EARG, "put: a constant tensor cannot be written");
   REFUSED(put, IN(x, ids(DIM(2, 2)), f(DIM(2, 1))), NONE, LUN_ESHAPE, "put: values is [2, 1], wanted [2, 2] to fit index [2, 2]");
   REFUSED(put, IN(x, ids(DIM(2, 2)), ids(DIM(2, 2))), NONE, LUN_EDTYPE, "put: values is i64, wanted f32");
   REFUSED(fill, NONE, PARAMS(2, -1), LUN_EARG, "fill: shape is -1, wanted a whole number of at least 0");

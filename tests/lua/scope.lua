@@ -44,6 +44,22 @@ do
   check.ok(released(t), "kept by nobody outside")
 end
 
+-- what an outer scope, or none, owns is not kept any shorter
+do
+  local free = tensor { 1 }
+  local outer = lunette.scope()
+  local a = tensor { 2 }
+  local middle = lunette.scope()
+  local inner = lunette.scope()
+  inner:keep(free, a)
+  inner:close()
+  middle:close()
+  equal(a, { 2.0 }, "of the outer scope")
+  outer:close()
+  check.ok(released(a), "of the outer scope, closed")
+  equal(free, { 1.0 }, "of no scope")
+end
+
 -- an outer scope closes what was opened inside it
 do
   local outer = lunette.scope()

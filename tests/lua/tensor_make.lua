@@ -125,7 +125,23 @@ do
   local ids = tensor({ 1, 2 }, { dtype = "i64" })
   ids[2] = 5
   equal(ids, { 1, 5 }, "a number takes the tensor's type")
+  ids[1] = 2^53 | 1
+  equal(ids, { 2^53 | 1, 5 }, "an integer that no f32 is")
+  equal(ids[{ { 2 } }]:assign(7), { 7 }, "assign, i64")
+  raises("tensor: item 1 is 1.5, which i64 cannot hold", function () ids[1] = 1.5 end)
+  raises("tensor: item 1 is 256, which u8 cannot hold", function () tensor({ 1 }, { dtype = "u8" })[1] = 256 end)
+  local exact = tensor({ 0 }, { dtype = "f64" })
+  exact[1] = 0.1
+  equal(exact, { 0.1 }, "a number that no f32 is")
+  local half = tensor({ 0, 0 }, { dtype = "f16" })
+  half[2] = 0.5
+  equal(half, { 0.0, 0.5 }, "f16")
+  raises("assign: an expanded tensor [3, 2], whose elements repeat, cannot be written", function () tensor({ 1, 2 }):expand { 3, 2 }[{}] = 1 end)
 end
+
+-- what no tensor can be
+raises("no tensor can have shape [] of type q8_0", tensor, "", { shape = {}, dtype = "q8_0" })
+raises("no tensor can have shape [0, 9007199254740992, 1099511627776] of type f32", lunette.fill, { shape = { 0, 2^53, 2^40 } })
 
 -- ---- printing --------------------------------------------------------------------
 

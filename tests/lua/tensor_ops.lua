@@ -173,6 +173,16 @@ for name in pairs(ops) do
   check.ok(type(method) == "function", "%s is no method", name)
 end
 
+-- ---- views, and nothing at all ---------------------------------------------------
+
+do     -- an axis of 1 whose stride happens to be that of its neighbour
+  local view = lunette.arange { stop = 20 }:reshape { 4, 1, 5 }:narrow(3, 1, 3)
+  equal(view:reshape { -1 }, { 0.0, 1.0, 2.0, 5.0, 6.0, 7.0, 10.0, 11.0, 12.0, 15.0, 16.0, 17.0 }, "reshape of a view with an axis of 1")
+  equal(view:reshape { 2, 6 }[2], { 10.0, 11.0, 12.0, 15.0, 16.0, 17.0 }, "reshape of a view, in part")
+end
+equal(ops.conv_transpose2d(lunette.fill { shape = { 1, 0, 1, 1 } }, lunette.fill { shape = { 0, 1, 1, 2 } }, tensor { 3 }), { { { { 3.0, 3.0 } } } },
+      "conv_transpose2d of no channels is its bias")
+
 -- ---- what is refused --------------------------------------------------------------
 
 raises("sum: axis is 0, but positions count from 1 (-1 is the last)", x.sum, x, 0)
@@ -181,6 +191,9 @@ raises("sum: axis is a boolean, wanted a number", x.sum, x, true)
 raises("narrow: start is 0, but positions count from 1 (-1 is the last)", x.narrow, x, 1, 0, 1)
 raises("cast: dtype is f33, wanted one of f32|f16|bf16|f64|i64|i32|u8|q8_0", x.cast, x, "f33")
 raises("cast: dtype is true, wanted one of f32|f16|bf16|f64|i64|i32|u8|q8_0", x.cast, x, true)
+raises("cast: dtype is a userdata, wanted one of f32|f16|bf16|f64|i64|i32|u8|q8_0", x.cast, x, x)
+raises("put: an expanded tensor [2, 1], whose elements repeat, cannot be written", ops.put, tensor { 1 }:expand { 2, 1 },
+       tensor({ { 0 }, { 0 } }, { dtype = "i64" }), tensor { { 1 }, { 2 } })
 raises("linear: unknown argument \"activaton\" (takes transposed=0 activation=none|gelu_erf|gelu_tanh|gelu_quick|silu|relu)",
        x.linear, x, w, { activaton = "relu" })
 raises("softmax: 1 arguments too many", x.softmax, x, 2)

@@ -67,17 +67,15 @@ local function print_plain(file, result, several)
 end
 
 -- Captions one picture, a file or its bytes, and prints it; nil, message where the picture cannot be read.
-local function caption_picture(model, file, bytes, options)
+local function caption_picture(model, file, bytes, arguments, options)
   local scope <close> = lunette.scope()
   local started = luv.hrtime()
   local image, message
   if bytes then image, message = vision.decode(bytes) else image, message = vision.load(file) end
   if not image then return nil, message end
-  local result
-  result, message = model:generate {
-    image = image, prompt = options.prompt, num_beams = options.num_beams, max_new_tokens = options.max_new_tokens,
-    length_penalty = options.length_penalty, num_return_sequences = options.num_return_sequences,
-  }
+  local call, result = { image = image }, nil
+  for name, value in pairs(arguments) do call[name] = value end
+  result, message = model:generate(call)
   if not result then return nil, message end
   local ms = (luv.hrtime() - started) // 1000 / 1000
   if options.json then print_json(file, result, #model:start(options.prompt), ms)
@@ -99,6 +97,14 @@ function caption.run(options)
   if not model.start then return report.fail(3, "%s: %s does not caption pictures", dir, model.config.model_type) end
   if not model.tokenizer then return report.fail(3, "%s holds no tokenizer.json", dir) end
   if not model.image_processor then return report.fail(3, "%s holds no preprocessor_config.json", dir) end
+  local arguments = {
+    prompt = options.prompt, num_beams = options.num_beams, max_new_tokens = options.max_new_tokens,
+    length_penalty = options.length_penalty, num_return_sequences = options.num_return_sequences,
+  }
+  local fits, problem = pcall(model.settings, model, {})
+  if not fits then return report.fail(3, "%s: %s", dir, problem) end
+  fits, problem = pcall(model.settings, model, arguments)
+  if not fits then return report.fail(2, "%s", problem) end
   local each, counts = inputs.each(options.input, { recursive = options.recursive, null = options.null })
   local found, failed = 0, false
   for file, why, bytes in each do
@@ -106,8 +112,8 @@ function caption.run(options)
     if not why then
       local ok
       found = found + 1
-      ok, done, why = pcall(caption_picture, model, file, bytes, options)
-      if not ok then return report.fail(2, "%s", tostring(done)) end     -- what was asked for does not fit the model
+      ok, done, why = pcall(caption_picture, model, file, bytes, arguments, options)
+      if not ok then done, why = nil, tostring(done) end
     end
     if not done then
       report.warn("%s: %s", file, (why:gsub("^" .. file:gsub("%p", "%%%0") .. ": ", "")))

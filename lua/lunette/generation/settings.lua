@@ -167,7 +167,7 @@ end
 --   max_position_embeddings  of the model's config, where it has one: bounds the default length
 --
 -- Raises what is wrong, by name.
-return function (config, arguments, prompt_length, max_position_embeddings)
+local function resolve(config, arguments, prompt_length, max_position_embeddings)
   local settings = { prompt_length = prompt_length }
   merge(settings, defaults, true)
   merge(settings, config, false)
@@ -184,3 +184,11 @@ return function (config, arguments, prompt_length, max_position_embeddings)
   for _, token in ipairs(settings.eos_token_id or {}) do settings.is_eos[token] = true end
   return settings
 end
+
+-- Every option that says something about ids and scores, supported or not.
+local names = {}
+for _, list in ipairs { supported, unsupported } do
+  for name in pairs(list) do names[#names + 1] = name end
+end
+
+return { resolve = resolve, names = names }

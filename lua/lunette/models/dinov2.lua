@@ -12,7 +12,7 @@ local function gated(l, C, hidden)
   hidden = ((hidden * 2 / 3 // 1 | 0) + 7) // 8 * 8
   local both = l:linear("mlp.weights_in", C, 2 * hidden)
   local function part(first)
-    return { weight = both.weight:narrow(1, first, hidden), bias = both.bias and both.bias:narrow(1, first, hidden) }
+    return { weight = both.weight:narrow(1, first, hidden), bias = both.bias:narrow(1, first, hidden) }
   end
   return { activation = "silu", gate = part(1), up = part(hidden + 1), down = l:linear("mlp.weights_out", hidden, C) }
 end
@@ -31,6 +31,7 @@ function DINOv2:build(c, w)
     bias = e:f32("patch_embeddings.projection.bias", C),
   }
   self.layers = w:each("encoder.layer", c.num_hidden_layers, function (l)
+    local function projection(name) return l:linear("attention.attention." .. name, C, C, { bias = c.qkv_bias }) end
     local mlp = c.use_swiglu_ffn and gated(l, C, hidden) or {
       activation = lunette.activation(c.hidden_act), up = l:linear("mlp.fc1", C, hidden), down = l:linear("mlp.fc2", hidden, C),
     }
@@ -39,8 +40,7 @@ function DINOv2:build(c, w)
       norm      = { eps = c.layer_norm_eps },
       attention = {
         heads = c.num_attention_heads, norm = l:norm("norm1", C), layer_scale = l:f32("layer_scale1.lambda1", C),
-        q = l:linear("attention.attention.query", C, C), k = l:linear("attention.attention.key", C, C),
-        v = l:linear("attention.attention.value", C, C), out = l:linear("attention.output.dense", C, C),
+        q = projection "query", k = projection "key", v = projection "value", out = l:linear("attention.output.dense", C, C),
       },
       mlp = mlp,
     }

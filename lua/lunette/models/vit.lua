@@ -19,17 +19,16 @@ function ViT:build(c, w)
     bias = e:f32("patch_embeddings.projection.bias", C),
   }
   self.layers = w:each("encoder.layer", c.num_hidden_layers, function (l)
-    local function linear(name, inputs, outputs) return l:linear(name, inputs, outputs) end
+    local function projection(name) return l:linear("attention.attention." .. name, C, C, { bias = c.qkv_bias }) end
     return lunette.layer {
       norm      = { eps = c.layer_norm_eps },
       attention = {
         heads = c.num_attention_heads, norm = l:norm("layernorm_before", C),
-        q = linear("attention.attention.query", C, C), k = linear("attention.attention.key", C, C),
-        v = linear("attention.attention.value", C, C), out = linear("attention.output.dense", C, C),
+        q = projection "query", k = projection "key", v = projection "value", out = l:linear("attention.output.dense", C, C),
       },
       mlp = {
         activation = lunette.activation(c.hidden_act), norm = l:norm("layernorm_after", C),
-        up = linear("intermediate.dense", C, c.intermediate_size), down = linear("output.dense", c.intermediate_size, C),
+        up = l:linear("intermediate.dense", C, c.intermediate_size), down = l:linear("output.dense", c.intermediate_size, C),
       },
     }
   end)
