@@ -73,7 +73,7 @@ local function collect(prefix, build, lua, environment)
 end
 
 -- With its own count of thread-local memory LeakSanitizer of gcc 12 reads a wild pointer when a thread is left at the end.
-local SANITIZERS = "ASAN_OPTIONS=detect_leaks=1:intercept_tls_get_addr=0 UBSAN_OPTIONS=print_stacktrace=1"
+local SANITIZERS = "ASAN_OPTIONS=detect_leaks=1:intercept_tls_get_addr=0:allocator_may_return_null=1 UBSAN_OPTIONS=print_stacktrace=1"
 
 local function wanted(test)
   if #arg == 0 then return true end
