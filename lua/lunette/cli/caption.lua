@@ -73,8 +73,9 @@ local function caption_picture(model, file, bytes, arguments, options)
   local image, message
   if bytes then image, message = vision.decode(bytes) else image, message = vision.load(file) end
   if not image then return nil, message end
-  local call, result = { image = image }, nil
+  local call = { image = image }
   for name, value in pairs(arguments) do call[name] = value end
+  local result
   result, message = model:generate(call)
   if not result then return nil, message end
   local ms = (luv.hrtime() - started) // 1000 / 1000
