@@ -102,7 +102,7 @@ do
   equal(whole:shape(), { 1, #greedy.ids, 480 }, "logits of all positions")
   local cache = model.decoder:cache { length = #greedy.ids }:attend(memory)
   for i, id in ipairs(greedy.ids) do near(model.decoder(id, cache)[1], whole[1][i], 1e-4, "position " .. i) end
-  raises("position 11, but the cache holds 10", model.decoder.forward, model.decoder, greedy.ids[1], cache)
+  raises("the text needs position 11, but there are 10", model.decoder.forward, model.decoder, greedy.ids[1], cache)
   raises("65 positions, but this model has 64", model.decoder.cache, model.decoder, { length = 65 })
 
   -- rows of the cache: two beams of one picture
