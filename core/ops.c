@@ -135,16 +135,6 @@ lun_status want_rank(lun_call *c, int in, int least, int most) {
                   lun_shape_text(shape, sizeof shape, t->rank, t->dim), want);
 }
 
-lun_status want_dim(lun_call *c, int in, int axis, int64_t dim) {
-  char name[32], shape[96];
-  const lun_tensor *t = c->in[in];
-  if (!t || lun_dim(t, axis) == dim) return LUN_OK;
-  if (axis < 0) axis += t->rank;
-  return lun_fail(c->cx, LUN_ESHAPE, "%s: %s is %s, wanted %lld in dimension %d", c->name,
-                  input_name(c, in, name, sizeof name), lun_shape_text(shape, sizeof shape, t->rank, t->dim),
-                  (long long)dim, axis + 1);
-}
-
 lun_status want_contiguous(lun_call *c, int in) {
   if (!c->in[in] || lun_is_contiguous(c->in[in])) return LUN_OK;
   c->in[in] = lun_run(c->cx, LUN_OP_contiguous, 1, &c->in[in], 0, NULL, NULL);

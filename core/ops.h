@@ -42,7 +42,6 @@ enum { LUN_ACT_NONE, LUN_ACT_GELU_ERF, LUN_ACT_GELU_TANH, LUN_ACT_GELU_QUICK, LU
 /* for rules: each returns LUN_OK or records an error that names the operation, the input and both shapes */
 lun_status want_dtype(lun_call *c, int in, lun_dtype dtype);
 lun_status want_rank(lun_call *c, int in, int least, int most);
-lun_status want_dim(lun_call *c, int in, int axis, int64_t dim);      /* axis may be negative */
 lun_status want_contiguous(lun_call *c, int in);                      /* replaces in[] by a contiguous copy if need be */
 lun_status want_axis(lun_call *c, double value, int rank, int *axis); /* negative from the end */
 lun_status want_writable(lun_call *c, const lun_tensor *t);

@@ -2,19 +2,13 @@
 local lunette = require "lunette"
 local vision  = require "lunette.vision"
 local lfs     = require "lfs"
+local check   = require "check"
 
 local FIXTURES = "tests/data/fixtures/"
 local folder = os.getenv "TMPDIR"
-local passed, failed = 0, 0
-
-local function check(ok, what)
-  if ok then passed = passed + 1 else
-    failed = failed + 1
-    print("FAIL " .. what)
-  end
+local function says(wanted, message)
+  check.ok(tostring(message):find(wanted, 1, true), "%q, wanted %q", tostring(message), wanted)
 end
-
-local function says(wanted, message) check(tostring(message):find(wanted, 1, true), ("%q, wanted %q"):format(tostring(message), wanted)) end
 
 local function read(path)
   local f <close> = assert(io.open(path, "rb"))
@@ -61,7 +55,7 @@ for fixture, tensors in pairs {
 } do
   for _, tensor in ipairs(tensors) do
     local model, message, code = lunette.load(changed(fixture, "model.safetensors", without(tensor)))
-    check(model == nil and code == "io", tensor .. " may be missing")
+    check.ok(model == nil and code == "io", tensor .. " may be missing")
     says(('tensor "%s" is missing, wanted ['):format(tensor), message)
   end
 end
@@ -70,63 +64,62 @@ end
 local model, message = lunette.load(changed("blip_caption", "config.json", function (s)
   return s:gsub("BlipForConditionalGeneration", "BlipForQuestionAnswering")
 end))
-check(model == nil, "BlipForQuestionAnswering loads as a captioner")
+check.ok(model == nil, "BlipForQuestionAnswering loads as a captioner")
 says('unsupported architecture "BlipForQuestionAnswering"', message)
 
 local dir = changed("ved_vit_gpt2", "config.json", function (s) return (s:gsub("^{", '{"max_new_tokens": 3, "num_beams": 1,')) end)
 os.remove(dir .. "/generation_config.json")
 model = assert(lunette.load(dir))
 local grey = lunette.fill { shape = { 1, 3, 64, 64 }, value = 0.5 }
-check(#model:generate { pixel_values = grey }.ids <= 4, "max_new_tokens of config.json is passed over")
+check.ok(#model:generate { pixel_values = grey }.ids <= 4, "max_new_tokens of config.json is passed over")
 
 -- nulls: a step that is null is off; a value that a step needs is named
 local function with_processor(from, to)
   return lunette.load(changed("ved_vit_gpt2", "preprocessor_config.json", function (t) return (t:gsub(from, to)) end))
 end
 local function white(m) return m:prepare(lunette.fill { shape = { 64, 64, 3 }, value = 255, dtype = "u8" }):reshape { -1 }:max():item() end
-check(math.abs(white(assert(lunette.load(FIXTURES .. "ved_vit_gpt2"))) - 1) < 1e-6, "white is not 1 by this fixture's processor")
-check(math.abs(white(assert(with_processor('"do_rescale": true', '"do_rescale": null'))) - 509) < 1e-3, "a step that is null is not off")
+check.ok(math.abs(white(assert(lunette.load(FIXTURES .. "ved_vit_gpt2"))) - 1) < 1e-6, "white is not 1 by this fixture's processor")
+check.ok(math.abs(white(assert(with_processor('"do_rescale": true', '"do_rescale": null'))) - 509) < 1e-3, "a step that is null is not off")
 model, message = with_processor('"rescale_factor": [%d.e-]+', '"rescale_factor": null')
-check(model == nil, "a rescale_factor of null")
+check.ok(model == nil, "a rescale_factor of null")
 says("rescale_factor is null, wanted a number", message)
 
 -- processor_config.json of transformers 5 comes before preprocessor_config.json
 dir = changed("ved_vit_gpt2", "", nil)
 write(dir .. "/processor_config.json", '{"image_processor": {"image_processor_type": "NoImageProcessor"}}')
 model, message = lunette.load(dir)
-check(model == nil, "processor_config.json is passed over")
+check.ok(model == nil, "processor_config.json is passed over")
 says('unsupported image processor "NoImageProcessor"', message)
 
 -- callers
 model = assert(lunette.load(FIXTURES .. "ved_dinov2_gpt2"))
 local ok
 ok, message = pcall(model.caption, model, "photo.jpg")
-check(not ok, "a string is a picture")
+check.ok(not ok, "a string is a picture")
 says("image is a string, wanted a tensor u8 [Y, X, 3]", message)
 ok, message = pcall(lunette.load, FIXTURES .. "ved_vit_gpt2", { bogus = 1 })
-check(not ok, "an unknown option is passed over")
+check.ok(not ok, "an unknown option is passed over")
 says('load: unknown option "bogus"', message)
-check(not pcall(lunette.load, FIXTURES .. "ved_vit_gpt2", { threads = -1 }), "-1 threads")
+check.ok(not pcall(lunette.load, FIXTURES .. "ved_vit_gpt2", { threads = -1 }), "-1 threads")
 
 -- a picture so thin that its shortest edge would make it huge is refused, not resized
 local thin = folder .. "/thin.png"
 assert(vision.save_png(thin, lunette.fill { shape = { 300000, 1, 3 }, value = 9, dtype = "u8" }))
 local pixels
 pixels, message = model:prepare(assert(vision.load(thin)))
-check(pixels == nil, "a picture of 80 x 24000000")
+check.ok(pixels == nil, "a picture of 80 x 24000000")
 says("a picture of 1 x 300000 pixels would become 80 x 24000000 (limit 200 megapixels)", message)
 
 -- more text than there are positions
 grey = lunette.fill { shape = { 1, 3, 70, 70 } }
 ok, message = pcall(model.generate, model, { pixel_values = grey, max_new_tokens = 500, min_new_tokens = 400 })
-check(not ok, "500 tokens in 64 positions")
+check.ok(not ok, "500 tokens in 64 positions")
 says("the text needs position 65, but there are 64", message)
 
 -- a closed model says so
 model:close()
 ok, message = pcall(function () return model:caption(1) end)
-check(not ok, "a closed model captions")
+check.ok(not ok, "a closed model captions")
 says("the model is closed", message)
 
-print(("%d passed, %d failed"):format(passed, failed))
-os.exit(failed == 0)
+check.finish()

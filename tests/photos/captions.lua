@@ -1,6 +1,7 @@
 -- captions.lua - captions of real photos against transformers', from float16 and from the built-in 8 bits.
 -- A hundred photos here; tests/agreement by hand does all 500.  Under sanitizers three.
-local lfs = require "lfs"
+local lfs   = require "lfs"
+local check = require "check"
 
 local MODEL, EXPECTED, PHOTOS = "../shared/model/lunette-mini", "../shared/model/expected_captions.json", "../shared/data/photos"
 local sanitized = os.getenv "LUNETTE":match "build%-asan"
@@ -8,17 +9,8 @@ local limit = sanitized and 3 or 100
 
 for _, path in ipairs { MODEL, EXPECTED, PHOTOS } do
   if not lfs.attributes(path) then
-    print("skip captions of photos: no " .. path)
-    print "0 passed, 0 failed, 1 skipped"
-    return
-  end
-end
-
-local passed, failed = 0, 0
-local function check(ok, what)
-  if ok then passed = passed + 1 else
-    failed = failed + 1
-    print("FAIL " .. what)
+    check.skip("captions of photos", "no " .. path)
+    check.finish()
   end
 end
 
@@ -31,24 +23,23 @@ local function run(model, extra)
   for equal, all, cider, theirs in text:gmatch "(%d+) of (%d+) ids equal, %d+ texts, CIDEr ([%d.]+) %(transformers ([%d.]+)%)" do
     rows[#rows + 1] = { equal = tonumber(equal), all = tonumber(all), cider = tonumber(cider), theirs = tonumber(theirs) }
   end
-  check(ok and #rows == 2, command .. ":\n" .. text)
+  check.ok(ok and #rows == 2, "%s:\n%s", command, text)
   return rows, text
 end
 
 -- float16, computed in float32: 497 of 500, and each difference explained by a gap below 1e-3 (the exit status says so)
 local rows, text = run(MODEL, "--explain")
 for _, row in ipairs(rows) do
-  check(row.all == limit, text)
-  check(row.all - row.equal <= math.max(1, row.all * 3 // 500), text)
+  check.ok(row.all == limit, "%s", text)
+  check.ok(row.all - row.equal <= math.max(1, row.all * 3 // 500), "%s", text)
 end
 
 -- 8 bits: nine of ten equal.  CIDEr within 1 % is a statement about all 500, where it is 0.1 % and 0.3 %;
 -- of a hundred one caption can move it by 1 %.
 rows, text = run("models/lunette-mini", "")
 for _, row in ipairs(rows) do
-  check(row.equal >= 0.9 * row.all or sanitized, text)
-  check(row.cider >= 0.97 * row.theirs or sanitized, text)
+  check.ok(row.equal >= 0.9 * row.all or sanitized, "%s", text)
+  check.ok(row.cider >= 0.97 * row.theirs or sanitized, "%s", text)
 end
 
-print(("%d passed, %d failed"):format(passed, failed))
-os.exit(failed == 0)
+check.finish()

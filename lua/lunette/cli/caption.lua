@@ -67,7 +67,7 @@ local function print_plain(file, result, several)
 end
 
 -- Captions one picture, a file or its bytes, and prints it; nil, message where the picture cannot be read.
-local function caption_picture(model, file, bytes, arguments, options)
+local function caption_picture(model, file, bytes, arguments, prompt_length, options)
   local scope <close> = lunette.scope()
   local started = luv.hrtime()
   local image, message
@@ -79,7 +79,7 @@ local function caption_picture(model, file, bytes, arguments, options)
   result, message = model:generate(call)
   if not result then return nil, message end
   local ms = (luv.hrtime() - started) // 1000 / 1000
-  if options.json then print_json(file, result, #model:start(options.prompt), ms)
+  if options.json then print_json(file, result, prompt_length, ms)
   else print_plain(file, result, #options.input > 1 or file ~= options.input[1]) end
   return true
 end
@@ -102,10 +102,10 @@ function caption.run(options)
     prompt = options.prompt, num_beams = options.num_beams, max_new_tokens = options.max_new_tokens,
     length_penalty = options.length_penalty, num_return_sequences = options.num_return_sequences,
   }
-  local fits, problem = pcall(model.settings, model, {})
-  if not fits then return report.fail(3, "%s: %s", dir, problem) end
-  fits, problem = pcall(model.settings, model, arguments)
-  if not fits then return report.fail(2, "%s", problem) end
+  local fits, settings = pcall(model.settings, model, {})
+  if not fits then return report.fail(3, "%s: %s", dir, settings) end
+  fits, settings = pcall(model.settings, model, arguments)
+  if not fits then return report.fail(2, "%s", settings) end
   local each, counts = inputs.each(options.input, { recursive = options.recursive, null = options.null })
   local found, failed = 0, false
   for file, why, bytes in each do
@@ -113,7 +113,7 @@ function caption.run(options)
     if not why then
       local ok
       found = found + 1
-      ok, done, why = pcall(caption_picture, model, file, bytes, arguments, options)
+      ok, done, why = pcall(caption_picture, model, file, bytes, arguments, settings.prompt_length, options)
       if not ok then done, why = nil, tostring(done) end
     end
     if not done then
