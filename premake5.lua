@@ -79,6 +79,22 @@ project "module"
   includedirs { "/usr/include/lua5.4" }
   link_part "core"
 
+-- Libraries that scripts need and tensors do not: one Lua module a file, lunette.NAME, and what it links.
+local bindings = {
+  sqlite = { "sqlite3" },
+}
+for _, file in ipairs(os.matchfiles "lua/bindings/*.c") do
+  local name = file:match "([^/]+)%.c$"
+  project(name)
+    kind "SharedLib"
+    targetprefix ""
+    targetdir(build .. "/lua/lunette")
+    files { file }
+    includedirs { "/usr/include/lua5.4" }
+    buildoptions { "-fvisibility=default" }
+    links(bindings[name] or {})
+end
+
 project "launcher"
   kind "ConsoleApp"
   targetname "lunette"
