@@ -10,7 +10,9 @@
 ** lun_status.  lun_clear() forgets the error.
 **
 ** Threads.  A context and its tensors belong to one thread at a time; the
-** pool inside is the core's own affair.
+** pool inside is the core's own affair.  Several contexts may work on several
+** threads at once: what a process has once (plugins, the choice of kernels, free
+** lists) is behind locks.
 */
 #ifndef LUN_H
 #define LUN_H
