@@ -44,7 +44,26 @@ static lun_tensor *make_image(lun_ctx *cx, int64_t height, int64_t width, int64_
   return t;
 }
 
-/* ---- load, decode, save ------------------------------------------------ */
+/* ---- format, load, decode, save, encode ----------------------------------- */
+
+static lun_status format(lun_ctx *cx, void *self, const lun_args *in, lun_result *out) {
+  size_t size;
+  const char *bytes = host->arg_str(in, "bytes", &size);
+  const image_format *found = format_find((const uint8_t *)bytes, size);
+  lun_status status;
+  (void)cx;
+  (void)self;
+  if (found == NULL) return host->ret_nil(out);
+  status = host->ret_str(out, found->name, strlen(found->name));
+  if (status == LUN_OK) status = host->ret_bool(out, found->decode != NULL);
+  if (status == LUN_OK) status = host->ret_bool(out, found->document);
+  return status;
+}
+
+static const lun_arg format_args[] = {
+  { .type = LUN_STR, .required = 1, .name = "bytes", .doc = "the beginning of a file; 16 bytes tell every format" },
+  { .type = LUN_END },
+};
 
 #define MEGAPIXELS \
   { .type = LUN_NUM, .name = "max_megapixels", .def = IMAGE_MEGAPIXELS, .min = 0, \
@@ -128,6 +147,28 @@ static lun_status save_png(lun_ctx *cx, void *self, const lun_args *in, lun_resu
 static const lun_arg save_png_args[] = {
   { .type = LUN_STR, .required = 1, .name = "path", .doc = "file to write" },
   IMAGE,
+  { .type = LUN_END },
+};
+
+static lun_status encode_jpeg(lun_ctx *cx, void *self, const lun_args *in, lun_result *out) {
+  image_error error = { 0 };
+  int64_t quality = host->arg_int(in, "quality");
+  image picture;
+  uint8_t *bytes;
+  size_t size;
+  lun_status status;
+  (void)self;
+  if (take_image(cx, in, &picture) != LUN_OK) return host->status(cx);
+  if (quality > 100) return host->fail(cx, LUN_EARG, "quality: %lld, wanted 1 to 100", (long long)quality);
+  if (jpeg_encode(&picture, (int)quality, &bytes, &size, &error) != LUN_OK) return report(cx, &error);
+  status = host->ret_str(out, (const char *)bytes, size);
+  free(bytes);
+  return status;
+}
+
+static const lun_arg encode_jpeg_args[] = {
+  { .type = LUN_TENSOR, .required = 1, .name = "image", .doc = "u8 [Y, X, C], C 1 (grey) or 3 (RGB)" },
+  { .type = LUN_INT, .name = "quality", .def = 80, .min = 1, .doc = "1 to 100" },
   { .type = LUN_END },
 };
 
@@ -402,10 +443,13 @@ static const lun_arg normalize_args[] = {
 const lun_func vision_functions[] = {
 #define FUNC(name_, flags_, doc_) \
   { .size = sizeof(lun_func), .flags = flags_, .name = #name_, .doc = doc_, .args = name_##_args, .call = name_ }
+  FUNC(format, 0, "what a file is by its first bytes: the format's name, whether it can be decoded here, and whether "
+                  "it is a document (PDF, SVG, ...) and no picture; nil if nothing known"),
   FUNC(load, LUN_MAYFAIL,
        "a picture file -> u8 [Y, X, 3], upright, sRGB, as Pillow's ImageOps.exif_transpose(image).convert(\"RGB\")"),
   FUNC(decode, LUN_MAYFAIL, "the same from the bytes of a file"),
   FUNC(save_png, LUN_MAYFAIL, "writes a picture as PNG; true"),
+  FUNC(encode_jpeg, 0, "the bytes of a JPEG file of a picture"),
   FUNC(resize, 0, "u8 [Y, X, C] -> u8 [height, width, C], byte for byte as Pillow's Image.resize"),
   FUNC(thumbnail, 0, "a picture made to fit, aspect kept, never larger, as Pillow's Image.thumbnail"),
   FUNC(reduce, 0, "a picture smaller by whole factors, as Pillow's Image.reduce"),

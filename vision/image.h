@@ -57,16 +57,23 @@ lun_status image_decode(const uint8_t *bytes, size_t size, const decode_options 
                         image *out, image_error *error);
 lun_status image_check_size(int64_t height, int64_t width, const decode_options *options, image_error *error);
 
-/* jpeg.c, png.c, webp.c, gif.c: one format each; also say how the picture must be turned (1 to 8) */
-lun_status jpeg_decode(const uint8_t *bytes, size_t size, const decode_options *options,
-                       image *out, int *orientation, image_error *error);
-lun_status png_decode(const uint8_t *bytes, size_t size, const decode_options *options,
-                      image *out, int *orientation, image_error *error);
-lun_status webp_decode(const uint8_t *bytes, size_t size, const decode_options *options,
-                       image *out, int *orientation, image_error *error);
-lun_status gif_decode(const uint8_t *bytes, size_t size, const decode_options *options,
-                      image *out, int *orientation, image_error *error);
+/* A decoder of one format; also says how the picture must be turned, 1 to 8. */
+typedef lun_status image_decoder(const uint8_t *bytes, size_t size, const decode_options *options,
+                                 image *out, int *orientation, image_error *error);
 
+/* jpeg.c, png.c, webp.c, gif.c: one each */
+image_decoder jpeg_decode, png_decode, webp_decode, gif_decode;
+
+/* formats.c: what a file is; NULL if nothing known.  Sixteen bytes tell every format. */
+typedef struct image_format {
+  const char    *name;
+  const char    *magic;
+  size_t         length;       /* of the magic */
+  int            document;     /* text and drawings, no pixels; may begin with white space or a byte order mark */
+  image_decoder *decode;       /* NULL: known, not read */
+} image_format;
+
+const image_format *format_find(const uint8_t *bytes, size_t size);
 /* exif.c: orientation, 1 to 8, or 0 where none is stated */
 int exif_orientation(const uint8_t *bytes, size_t size);
 int exif_chunk_orientation(const uint8_t *chunk, size_t size, image_error *error);
@@ -120,5 +127,8 @@ void image_normalize(const image *in, const normalize_options *options, float *o
 
 /* save.c: PNG, 8 bit */
 lun_status png_save(const char *path, const image *in, image_error *error);
+
+/* encode.c: baseline JPEG in memory, of 1 or 3 channels; quality 1 to 100; free(*bytes) */
+lun_status jpeg_encode(const image *in, int quality, uint8_t **bytes, size_t *size, image_error *error);
 
 #endif

@@ -5,6 +5,12 @@
 ---@class lunette.vision
 local vision = {}
 
+--- what a file is by its first bytes: the format's name, whether it can be decoded here, and whether it is a document
+--- (PDF, SVG, ...) and no picture; nil if nothing known
+---@param bytes string the beginning of a file; 16 bytes tell every format
+---@return any ...
+function vision.format(bytes) end
+
 ---@class lunette.vision.load_options
 --- larger pictures are refused
 ---@field max_megapixels? number
@@ -32,6 +38,16 @@ function vision.decode(bytes, options) end
 ---@param image lunette.tensor u8 [Y, X, C], C 1 (grey), 3 (RGB) or 4 (RGBA)
 ---@return any ...
 function vision.save_png(path, image) end
+
+---@class lunette.vision.encode_jpeg_options
+--- 1 to 100
+---@field quality? integer
+
+--- the bytes of a JPEG file of a picture
+---@param image lunette.tensor u8 [Y, X, C], C 1 (grey) or 3 (RGB)
+---@param options? lunette.vision.encode_jpeg_options
+---@return any ...
+function vision.encode_jpeg(image, options) end
 
 ---@class lunette.vision.resize_options
 --- of the result
