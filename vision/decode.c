@@ -54,14 +54,14 @@ static lun_status fail_unknown(const uint8_t *bytes, size_t size, image_error *e
 }
 
 lun_status image_decode(const uint8_t *bytes, size_t size, const decode_options *options,
-                        image *out, image_error *error) {
+                        image *out, decode_facts *facts, image_error *error) {
   const image_format *format = format_find(bytes, size);
-  int orientation = 1;
   out->data = NULL;
+  *facts = (decode_facts){ 1, 1 };
   if (format == NULL) return fail_unknown(bytes, size, error);
   if (format->decode == NULL) return image_fail(error, LUN_EIO, "unsupported format %s", format->name);
-  if (format->decode(bytes, size, options, out, &orientation, error) == LUN_OK && options->orient)
-    image_orient(out, orientation, error);
+  if (format->decode(bytes, size, options, out, facts, error) == LUN_OK && options->orient)
+    image_orient(out, facts->orientation, error);
   if (error->code != LUN_OK) {
     free(out->data);
     out->data = NULL;

@@ -14,9 +14,12 @@ function vision.format(bytes) end
 ---@class lunette.vision.load_options
 --- larger pictures are refused
 ---@field max_megapixels? number
+--- JPEG: decode at 1/2, 1/4 or 1/8 if that divides both sides and leaves them this many pixels; 0: in full
+---@field reduce_to? integer
 
---- a picture file -> u8 [Y, X, 3], upright, sRGB, as Pillow's ImageOps.exif_transpose(image).convert("RGB")
----@param path string a JPEG, PNG, WebP or GIF file, known by its contents
+--- a picture file -> u8 [Y, X, 3], upright, sRGB, as Pillow's ImageOps.exif_transpose(image).convert("RGB"); with
+--- reduce_to also by how much it was reduced: 1, 2, 4 or 8
+---@param path string a picture file, known by its contents
 ---@param options? lunette.vision.load_options
 ---@return any ...
 function vision.load(path, options) end
@@ -24,11 +27,13 @@ function vision.load(path, options) end
 ---@class lunette.vision.decode_options
 --- larger pictures are refused
 ---@field max_megapixels? number
+--- JPEG: decode at 1/2, 1/4 or 1/8 if that divides both sides and leaves them this many pixels; 0: in full
+---@field reduce_to? integer
 --- turn upright as EXIF says
 ---@field orient? boolean
 
 --- the same from the bytes of a file
----@param bytes string contents of a JPEG, PNG, WebP or GIF file
+---@param bytes string contents of a picture file
 ---@param options? lunette.vision.decode_options
 ---@return any ...
 function vision.decode(bytes, options) end
