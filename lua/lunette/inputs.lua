@@ -26,25 +26,14 @@ end
 
 -- ---- what is a picture ------------------------------------------------------------------
 
--- Formats that vision names in order to refuse them: an error where a file of them was asked for.
-local DOCUMENTS = { ["unsupported format PDF"] = true, ["unsupported format PostScript"] = true,
-                    ["unsupported format XML (SVG?)"] = true }
-
--- Whether the first bytes are those of a format that vision knows, and whether that is a document.
-local function sniff(bytes)
-  local image, message = vision.decode(bytes:sub(1, HEAD))
-  if image then return true end
-  return not message:find "^not an image", DOCUMENTS[message]
-end
-
 -- Whether a file of a folder is a picture; one that cannot be read may be: reading it says what is wrong.
 local function is_picture(path)
   local f <close> = io.open(path, "rb")
   if not f then return true end
   local head, message = f:read(HEAD)
   if message then return true end
-  local known, document = sniff(head or "")
-  return known and not document
+  local format, _, document = vision.format(head or "")
+  return format and not document
 end
 
 -- ---- folders and patterns ----------------------------------------------------------------
@@ -241,7 +230,7 @@ local function take_standard_input(job)
     if block == "" then break end
     head = head .. block
   end
-  if job.null or head ~= "" and not sniff(head) then
+  if job.null or head ~= "" and not vision.format(head) then
     return take_list("-", function () return read_standard_input(job) end, head, job)
   end
   local bytes, message = read_picture(head, job)
