@@ -69,13 +69,20 @@ local function take_attributes(found, packet, from, attributes)
   end
 end
 
--- Where the element ends whose end expat reports at byte 'at': an empty one has no tag there.
-local function past_end(packet, at)
-  return packet:sub(at, at + 1) == "</" and packet:find(">", at, true) + 1 or at
+-- Whether the element at 'from' is <empty/>, and where its first tag ends.
+local function is_empty(packet, from)
+  local past = read_tag(packet, from)
+  return packet:sub(past - 2, past - 2) == "/", past
 end
 
--- The events of a packet become 'found': its uses of fields, rdf:about of its first rdf:Description, and where its RDF begins and
--- where the end tag of that does, { from, stop }.
+-- Where the element at 'from' ends, whose end expat reports at byte 'at'.
+local function past_end(packet, from, at)
+  local empty, past = is_empty(packet, from)
+  return empty and past or packet:find(">", at, true) + 1
+end
+
+-- The events of a packet become 'found': its uses of fields, rdf:about of its first rdf:Description, and where the tags of its RDF
+-- begin, { from, stop }.
 local function events(packet, found)
   local depth, root = 0, nil                   -- elements that are open; how many when rdf:RDF was
   local use, item
@@ -101,8 +108,8 @@ local function events(packet, found)
 
   local function stop(at)
     local level = root and depth - root
-    if level == 4 and item then item.past, item = past_end(packet, at), nil
-    elseif level == 2 and use then use.past, use = past_end(packet, at), nil
+    if level == 4 and item then item.past, item = past_end(packet, item.from, at), nil
+    elseif level == 2 and use then use.past, use = past_end(packet, use.from, at), nil
     elseif level == 0 then found.rdf.stop, root = at, nil
     end
   end
@@ -207,12 +214,12 @@ end
 -- The edit that puts 'properties' in front of the end of the RDF.
 local function add_properties(edits, packet, found, properties)
   local block = DESCRIPTION:format(escape(found.about or ""), table.concat(properties))
-  local stop = found.rdf.stop
-  if packet:sub(stop, stop + 1) == "</" then
-    replace(edits, stop, stop, block)
-  else                                         -- <rdf:RDF/>
+  local empty, past = is_empty(packet, found.rdf.from)
+  if empty then
     local name = packet:match("^<([^%s/>]+)", found.rdf.from)
-    replace(edits, stop - 2, stop, (">\n %s</%s>"):format(block, name))
+    replace(edits, past - 2, past, (">\n %s</%s>"):format(block, name))
+  else
+    replace(edits, found.rdf.stop, found.rdf.stop, block)
   end
 end
 
