@@ -2,7 +2,7 @@
 local jpeg = {}
 
 local HEADER  = "http://ns.adobe.com/xap/1.0/\0"
-local LARGEST = 65535 - 2 - #HEADER         -- bytes of a packet: a segment says its length in 16 bits
+local LARGEST = 65502                       -- bytes of a packet, of a segment that says its length in 16 bits
 
 local SOS, EOI, APP0, APP1, APP2 = 0xDA, 0xD9, 0xE0, 0xE1, 0xE2
 

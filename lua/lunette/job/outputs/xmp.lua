@@ -109,7 +109,7 @@ end
 
 local function open_output(_, settings)
   local self = setmetatable({ in_place = settings.in_place, overwrite = settings.overwrite or "never", folders = {},
-                              folder = settings.sidecar_dir, position = tonumber(settings.mark) or 0 }, Output)
+                              folder = settings.sidecar_dir, position = 0 }, Output)
   local message
   if settings.xmp_title then
     self.title, message = template.compile(settings.xmp_title)
@@ -142,39 +142,53 @@ function Output:size_after(record)
   end))
 end
 
--- write(list) -> { [id] = message } of the records that could not be written; nil, message if the disk is full
-function Output:write(list)
-  local failures = {}
-  for _, record in ipairs(list) do
-    local ok, message, code = true, nil, nil
-    if not record.error then ok, message, code = put(self, record) end
-    if not ok and durable.is_full(code) then return nil, message end
-    if not ok then failures[record.id] = message end
+local function write_each(self, ...)
+  local failed = {}
+  for record in ... do
+    if not record.error then
+      local ok, message, code = put(self, record)
+      if not ok and durable.is_full(code) then return nil, message, code end
+      if not ok then failed[record.id] = message end
+    end
     self.position = record.position
   end
-  return failures
+  return failed
 end
 
-function Output:resume() return true end
+-- write(list) -> { [id] = message } of those that failed, or nil, message, code if the disk is full
+function Output:write(list)
+  local i = 0
+  return write_each(self, function ()
+    i = i + 1
+    return list[i]
+  end)
+end
+
+function Output:resume(mark)
+  if mark and not mark:find "^%d+$" then return nil, ("XMP: the job file says %q of it, which is no mark"):format(mark) end
+  self.position = math.tointeger(mark or 0)
+  return true
+end
 
 function Output:flush()
   for folder in pairs(self.folders) do
     local ok, message, code = durable.sync_folder(folder)
-    if not ok and code ~= "ENOENT" and code ~= "EACCES" then return nil, message end      -- gone, or not to be opened
+    if not ok and code ~= "ENOENT" and code ~= "EACCES" then return nil, message, code end      -- gone, or not to be opened
     self.folders[folder] = nil
   end
   return tostring(self.position)
 end
 
--- Writes all records again; those that cannot be written fail as they did.
+-- mark, { [id] = message } of those that failed; or nil, message, code
 function Output:rebuild(records)
-  for record in records(0) do
-    local ok, message = self:write { record }
-    if not ok then return nil, message end
-  end
-  return self:flush()
+  local failed, message, code = write_each(self, records(0))
+  if not failed then return nil, message, code end
+  local mark
+  mark, message, code = self:flush()
+  if not mark then return nil, message, code end
+  return mark, failed
 end
 
 function Output:close() return true end
 
-return { open = open_output }
+return { open = open_output, per_image = true }
