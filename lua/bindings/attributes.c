@@ -40,12 +40,14 @@ static void copy_extended(int from, int to, char *names, char *value) {
 
 static int attributes_copy(lua_State *L) {
   int         from = (int)luaL_checkinteger(L, 1), to = (int)luaL_checkinteger(L, 2);
-  bool        times = lua_toboolean(L, 3);
+  bool        times = lua_toboolean(L, 3), owned;
   char       *room = lua_newuserdatauv(L, 2 * LONGEST, 0);
   struct stat of;
   if (fstat(from, &of)) return refuse(L, "reading attributes");
-  if (fchown(to, of.st_uid, of.st_gid) && fchown(to, (uid_t)-1, of.st_gid)) errno = 0;     /* as far as may be */
-  if (fchmod(to, of.st_mode & 07777)) return refuse(L, "setting the mode");               /* after fchown, which clears bits */
+  owned = !fchown(to, of.st_uid, of.st_gid);
+  if (!owned && fchown(to, (uid_t)-1, of.st_gid)) errno = 0;
+  /* after fchown, which clears bits; to run as its owner is for files of that owner */
+  if (fchmod(to, of.st_mode & (owned ? 07777 : 0777))) return refuse(L, "setting the mode");
   copy_extended(from, to, room, room + LONGEST);
   if (times) {
     struct timespec both[2] = { of.st_atim, of.st_mtim };
