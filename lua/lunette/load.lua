@@ -42,6 +42,7 @@ local function open(dir, options)
   w, message, code = weights.open(dir)
   if not w then return nil, message, code end
   local model = family.make(config, w)
+  if options.shared then model.shared = core.share_packs() end
   w.file:rest()                              -- what is packed is not read again
   model.dir = dir
   model.generation_config, message, code = generation_config(dir, config)
@@ -57,9 +58,13 @@ local function open(dir, options)
   return model
 end
 
-local OPTIONS = { device = "string", dtype = "string", threads = "number" }
+local OPTIONS = { device = "string", dtype = "string", threads = "number", shared = "number" }
 
--- load(dir [, {device=, dtype=, threads=}]) -> model, or nil, message, code
+-- load(dir [, {device=, dtype=, threads=, shared=}]) -> model, or nil, message, code
+--
+-- shared: a file descriptor from lunette.make_packs(), inherited by the processes that load this model with
+-- it: they hold one copy of its packed weights.  model.shared says how many bytes of them were found there,
+-- added to it, or are private all the same.
 return function (dir, options)
   if type(dir) ~= "string" then error("load needs the path of a model directory", 3) end
   for name, value in pairs(options or {}) do
@@ -68,7 +73,12 @@ return function (dir, options)
   end
   if options and options.threads then core.threads(options.threads) end
   if lfs.attributes(dir, "mode") ~= "directory" then return nil, ("%s: not a directory"):format(dir), "io" end
+  if options and options.shared then
+    local ok, message, code = core.share_packs(options.shared)
+    if not ok then return nil, message, code end
+  end
   local results = table.pack(pcall(open, dir, options or {}))
+  core.share_packs()                         -- no longer, if open() did not come so far
   if results[1] then return table.unpack(results, 2, results.n) end
   local err = results[2]
   if type(err) == "table" and err.message then return nil, err.message, err.code end
