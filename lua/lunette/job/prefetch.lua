@@ -16,7 +16,7 @@ local Prefetch = {}
 Prefetch.__index = Prefetch
 
 -- Those with work under way: luv holds on to neither the function its threads run nor the state they report to.
-local busy = {}
+local busy = {}            -- luacheck: ignore 241
 
 -- Runs in a thread: no upvalues.
 local function work(path, cpath, ticket, ...)
@@ -26,8 +26,9 @@ end
 
 -- new { model = dir, threads = 1, reduce_to = nil, thumbnail = nil } -> prefetch, or nil, message, code
 --
--- reduce_to and thumbnail as in lunette.job.preparation; the values shown are the defaults.  libuv starts its threads when they are first used and never again, so the first prefetch of a
--- process says how many there are.
+-- reduce_to and thumbnail as in lunette.job.preparation; the values shown are the defaults.  libuv
+-- starts its threads when they are first used and never again, so the first prefetch of a process
+-- says how many there are.
 local function new(options)
   local processor, message, code = image_processor.load(options.model)
   if not processor then return nil, message or options.model .. ": no preprocessor_config.json", code or "io" end
