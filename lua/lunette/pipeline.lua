@@ -91,6 +91,17 @@ local function fill(results, places, list, run)
   end
 end
 
+local AT_ONCE = 4      -- pictures in the encoder: more are no faster, each takes megabytes, and memory that large comes fresh from the system
+
+-- What encode gives for a list of pixel values, each of one picture.
+local function encode_list(self, list)
+  local memories = {}
+  for first = 1, #list, AT_ONCE do
+    memories[#memories + 1] = self:encode(joined(table.move(list, first, math.min(first + AT_ONCE - 1, #list), 1, {})))
+  end
+  return joined(memories)
+end
+
 -- A result for each picture of a list, images or pixel values.
 local function results_of_list(self, images, pixel_values, run)
   local results, places, list = {}, {}, {}
@@ -121,7 +132,7 @@ function Model:generate(options)
   local pixel_values = type(options.pixel_values) == "table" and options.pixel_values
   if options.images or pixel_values then
     return results_of_list(self, options.images, pixel_values, function (list)
-      return results_of(self, self:encode(joined(list)), settings, ids)
+      return results_of(self, encode_list(self, list), settings, ids)
     end)
   end
   local memory = options.memory
