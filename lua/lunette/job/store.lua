@@ -11,7 +11,7 @@ local VERSION = 1
 local SCHEMA = [[
 CREATE TABLE job(name TEXT PRIMARY KEY, value) WITHOUT ROWID;
 CREATE TABLE run(                       -- what captions depend on beside the picture
-  id INTEGER PRIMARY KEY, digest TEXT UNIQUE, settings TEXT);
+  id INTEGER PRIMARY KEY, settings TEXT UNIQUE);
 CREATE TABLE image(
   id INTEGER PRIMARY KEY,
   path TEXT,                            -- absolute; what the picture is known by
@@ -20,17 +20,17 @@ CREATE TABLE image(
   run INTEGER,                          -- run.id the record is of
   todo INTEGER NOT NULL,                -- 1: to be captioned (again if there is a record), 2: the same, left by an
                                         -- earlier run, 3: a worker has it, 0: no
-  attempts INTEGER NOT NULL DEFAULT 0,  -- workers that died of it
   state TEXT,                           -- of the record: done, failed, dropped, elsewhere; NULL: none yet
   position INTEGER,                     -- of the record in the outputs
   redone INTEGER NOT NULL DEFAULT 0,    -- 1: the outputs of single pictures hold an older record
   text TEXT, ids TEXT, score REAL, tokens INTEGER, sequences TEXT, ms REAL, width INTEGER, height INTEGER,
   error TEXT, stage TEXT,
-  ticket TEXT,                          -- of a queue: its name for this input
+  ticket TEXT,                          -- of a queue: its name for this input, until the queue has confirmed it
   final TEXT, thumbnail BLOB);          -- for outputs, until they have it
 CREATE INDEX image_path ON image(path);
 CREATE INDEX image_todo ON image(todo, id) WHERE todo > 0;
-CREATE INDEX image_next ON image(id) WHERE position IS NULL AND todo = 0 AND state IN ('done', 'failed');
+CREATE INDEX image_next ON image(id) WHERE position IS NULL AND ticket IS NULL AND todo = 0 AND state IN ('done', 'failed');
+CREATE INDEX image_ticket ON image(id) WHERE ticket IS NOT NULL;
 CREATE INDEX image_kept ON image(position) WHERE final IS NOT NULL OR thumbnail IS NOT NULL;
 CREATE INDEX image_redone ON image(id) WHERE redone = 1;
 CREATE INDEX image_state ON image(state, id);
@@ -93,6 +93,24 @@ function Store:close(keep)
   if not ok then error(message, 0) end
 end
 
+-- ---- records -----------------------------------------------------------------------------
+
+local COLUMNS = "id, position, file, path, text, ids, score, tokens, sequences, ms, width, height, error, stage, final, thumbnail"
+
+local function revive(row)
+  row.ids = row.ids and json.decode(row.ids, "ids")
+  row.sequences = row.sequences and json.decode(row.sequences, "sequences")
+  return row
+end
+
+-- Iterator of the records that a query finds.
+local function revived(next_row, rows)
+  return function ()
+    local row = next_row(rows)
+    return row and revive(row)
+  end
+end
+
 -- ---- what the job is ------------------------------------------------------------------------
 
 function Store:get(name)
@@ -102,10 +120,10 @@ end
 
 function Store:set(name, value) self:run("INSERT OR REPLACE INTO job VALUES (?, ?)", name, value) end
 
--- The number of the run with this digest.
-function Store:run_id(digest, settings)
-  self:run("INSERT OR IGNORE INTO run(digest, settings) VALUES (?, ?)", digest, settings)
-  return self.db:row("SELECT id FROM run WHERE digest = ?", digest).id
+-- The number of the run with these settings (identity.lua).
+function Store:run_id(settings)
+  self:run("INSERT OR IGNORE INTO run(settings) VALUES (?)", settings)
+  return self.db:row("SELECT id FROM run WHERE settings = ?", settings).id
 end
 
 function Store:run_settings(id)
@@ -116,7 +134,7 @@ end
 -- ---- pictures -------------------------------------------------------------------------------
 
 function Store:find(path)
-  return self.db:row("SELECT id, size, mtime, run, todo, state FROM image WHERE path = ? LIMIT 1", path)
+  return self.db:row("SELECT id, size, mtime, run, todo, state, error FROM image WHERE path = ? LIMIT 1", path)
 end
 
 -- A picture that is to be captioned; its row number.
@@ -128,7 +146,7 @@ end
 
 -- One that has to be captioned again, or still.
 function Store:again(id, image)
-  self:run("UPDATE image SET todo = 1, attempts = 0, file = ?, size = ?, mtime = ?, run = ?, ticket = ? WHERE id = ?",
+  self:run("UPDATE image SET todo = 1, file = ?, size = ?, mtime = ?, run = ?, ticket = ? WHERE id = ?",
            image.file, image.size, image.mtime, image.run, image.ticket, id)
 end
 
@@ -140,7 +158,7 @@ end
 -- Up to 'most' pictures to be captioned, in order of their numbers; they count as under way.
 function Store:take(most)
   local list = {}
-  for row in self.db:rows("SELECT id, file, attempts, ticket FROM image WHERE todo = 1 ORDER BY id LIMIT ?", most) do
+  for row in self.db:rows("SELECT id, file, path FROM image WHERE todo = 1 ORDER BY id LIMIT ?", most) do
     list[#list + 1] = row
   end
   for _, row in ipairs(list) do self:run("UPDATE image SET todo = 3 WHERE id = ?", row.id) end
@@ -167,13 +185,42 @@ function Store:spoil(id, message)
              sequences = NULL WHERE id = ?]], message, id)
 end
 
+-- What could not be listed and was not met again is no failure any more; how many.
+function Store:forget_problems(met)
+  local gone = {}
+  for row in self.db:rows "SELECT id, path, position FROM image WHERE stage = 'list' AND state = 'failed'" do
+    if not met[row.path] then gone[#gone + 1] = row end
+  end
+  for _, row in ipairs(gone) do
+    self:run("UPDATE image SET state = 'dropped' WHERE id = ?", row.id)
+    if row.position then self:set("rebuild", 1) end
+  end
+  return #gone
+end
+
+-- ---- queues ---------------------------------------------------------------------------------
+
+function Store:ticket(id, ticket) self:run("UPDATE image SET ticket = ? WHERE id = ?", ticket, id) end
+
+-- Iterator of the records that a queue has to confirm.
+function Store:unconfirmed()
+  return revived(self.db:rows("SELECT ticket, " .. COLUMNS .. [[ FROM image WHERE ticket IS NOT NULL AND todo = 0
+                               AND state IN ('done', 'failed', 'dropped') ORDER BY id]]))
+end
+
+-- Whether the queue says that a record is ours; one that is not stays out of the outputs, unless they have it.
+function Store:confirmed(id, ours)
+  self:run("UPDATE image SET ticket = NULL WHERE id = ?", id)
+  if not ours then self:run("UPDATE image SET state = 'elsewhere' WHERE id = ? AND position IS NULL", id) end
+end
+
 -- ---- outputs --------------------------------------------------------------------------------
 
 -- Gives records that have none their positions, in the order of the pictures: of pictures before number 'limit', or of all.
 function Store:assign(limit)
   local next_position = (self.db:row "SELECT max(position) AS n FROM image".n or 0) + 1
   local ids = {}
-  for row in self.db:rows([[SELECT id FROM image WHERE position IS NULL AND todo = 0 AND state IN ('done', 'failed') AND id < ?
+  for row in self.db:rows([[SELECT id FROM image WHERE position IS NULL AND ticket IS NULL AND todo = 0 AND state IN ('done', 'failed') AND id < ?
                             ORDER BY id]], limit or math.maxinteger) do
     ids[#ids + 1] = row.id
   end
@@ -184,22 +231,6 @@ end
 -- The number of the first picture that has no record yet.
 function Store:first_todo()
   return self.db:row "SELECT min(id) AS n FROM image WHERE todo IN (1, 3)".n
-end
-
-local COLUMNS = "id, position, file, path, text, ids, score, tokens, sequences, ms, width, height, error, stage, final, thumbnail"
-
-local function revive(row)
-  row.ids = row.ids and json.decode(row.ids, "ids")
-  row.sequences = row.sequences and json.decode(row.sequences, "sequences")
-  return row
-end
-
--- Iterator of the records that a query finds.
-local function revived(next_row, rows)
-  return function ()
-    local row = next_row(rows)
-    return row and revive(row)
-  end
 end
 
 -- Iterator of the records after a position, in order; of those before or at 'last' if given.
@@ -241,9 +272,9 @@ function Store:counts()
   return counts
 end
 
--- Iterator of the failures: { id, file, error, stage, attempts }.
+-- Iterator of the failures: { id, file, path, error, stage }.
 function Store:failures()
-  return self.db:rows "SELECT id, file, path, error, stage, attempts FROM image WHERE state = 'failed' AND todo = 0 ORDER BY id"
+  return self.db:rows "SELECT id, file, path, error, stage FROM image WHERE state = 'failed' AND todo = 0 ORDER BY id"
 end
 
 return { open = open }
