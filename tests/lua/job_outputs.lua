@@ -10,10 +10,11 @@ local equal  = check.equal
 local folder = example.folder "outputs"
 local read, write, contents, start = example.read, example.write, example.contents, example.start
 
-local LIST, UTF8 = {}, {}         -- the same, where a name that is not UTF-8 is a failure
+local LIST, UTF8 = {}, {}         -- the same, where a name that metadata.jsonl cannot hold is a failure
 for i = 1, 40 do
-  LIST[i] = example.record(i, folder .. "/")
-  UTF8[i] = utf8.len(LIST[i].file) and LIST[i] or { id = i, position = i, file = LIST[i].file, error = "no name", stage = "write" }
+  local r = example.record(i, folder .. "/")
+  LIST[i] = r
+  UTF8[i] = utf8.len(r.file) and not r.file:find "\\" and r or { id = i, position = i, file = r.file, error = "no name", stage = "write" }
 end
 
 -- An undisturbed run in batches of 7.
@@ -139,6 +140,8 @@ do
     check.fails(file .. " is not in the folder of pictures/metadata.jsonl, which names pictures from there", nil, output:accepts(file))
   end
   check.fails("pictures/\xff.jpg has a name that is not UTF-8, which pictures/metadata.jsonl cannot hold", nil, output:accepts "pictures/\xff.jpg")
+  check.fails("pictures/a\\b.jpg has a backslash in its name, which readers of pictures/metadata.jsonl take for a folder", nil,
+              output:accepts "pictures/a\\b.jpg")
   check.fails("a.jpg is not in the folder of", nil, output:write { { id = 1, position = 1, file = "a.jpg", text = "a dog" } })
 end
 

@@ -15,6 +15,8 @@ module lunette.job.outputs.NAME with
   output:rebuild(records)  -> mark, or nil, message        written again from records(0), at once; may take the place of resume()
   output:close()           -> true                         writes nothing: what was not flushed is as after a crash
 
+After nil and a message comes a code: durable.is_full(code) tells what ends the job from what one file has.
+
 When records that an output may have are changed or dropped, the job file says so in the same commit, and rebuild() follows:
 after a kill in between it is called in place of resume().
 

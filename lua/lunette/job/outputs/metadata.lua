@@ -12,6 +12,9 @@ local function file_name(self, file)
   local name = path.below(absolute((path.split(self.path))), absolute(file))
   if not name then return nil, ("%s is not in the folder of %s, which names pictures from there"):format(file, self.path) end
   if not utf8.len(name) then return nil, ("%s has a name that is not UTF-8, which %s cannot hold"):format(file, self.path) end
+  if name:find("\\", 1, true) then                    -- datasets 5.2 makes it a slash
+    return nil, ("%s has a backslash in its name, which readers of %s take for a folder"):format(file, self.path)
+  end
   return name
 end
 

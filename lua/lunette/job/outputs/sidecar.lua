@@ -133,9 +133,9 @@ function Sidecar:prepare(r)
   local text, message = self.format(r), nil
   if self.adds then text, message = add(self, name, r, own) end
   if not text then return nil, message end
-  local ok
-  ok, message = claim(self, name, r)
-  if not ok then return nil, message end
+  local ok, code
+  ok, message, code = claim(self, name, r)
+  if not ok then return nil, message, code end
   return text
 end
 
