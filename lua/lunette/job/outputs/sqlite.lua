@@ -6,7 +6,7 @@
 -- writing it once.
 local luv     = require "luv"
 local durable = require "lunette.job.durable"
-local json    = require "lunette.json"
+local json    = require "lunette.json_text"
 local sqlite  = require "lunette.sqlite"
 
 local Database = {}
