@@ -10,6 +10,7 @@ local CONTAINERS = {}
 for i, name in ipairs { "jpeg", "png", "webp", "gif" } do CONTAINERS[i] = require("lunette.job.containers." .. name) end
 
 local LARGEST = 1 << 24       -- bytes of a packet, and of all that is read at once
+local PIECES  = 1 << 22       -- that a file may be made of: a GIF of 1 GB as it should be, or a few seconds of one that should not
 local WINDOW  = 1 << 14       -- bytes read ahead
 local BLOCK   = 1 << 18       -- bytes copied at a time
 
@@ -30,6 +31,8 @@ end
 function source:bytes(at, count)
   self:within(at + count)
   if count > LARGEST then self:refuse("XMP of %d bytes, at most %d are read", count, LARGEST) end
+  self.reads = self.reads + 1
+  if self.reads > PIECES then self:refuse("it is made of more than %d pieces", PIECES) end
   if at < self.from or at + count > self.from + #self.window then
     local window, message = luv.fs_read(self.fd, math.max(count, WINDOW), at)
     if not window then error { message } end
@@ -78,7 +81,7 @@ local function open(path)
   if not fd then return nil, ("%s: %s"):format(path, message:match "^%u+: ([^:]*)" or message) end
   stat = luv.fs_fstat(fd)
   local self = setmetatable({ path = path, target = luv.fs_realpath(path) or path, fd = fd, stat = stat }, picture)
-  self.source = setmetatable({ fd = fd, size = stat.size, window = "", from = 0 }, source)
+  self.source = setmetatable({ fd = fd, size = stat.size, window = "", from = 0, reads = 0 }, source)
   local found
   found, message = attempt(path, read, self.source)
   if not found then
