@@ -4,6 +4,7 @@
 -- caller says what to put for it; whole numbers are integers, whatever the reader
 -- made of them.
 local cjson = require "cjson"
+local lfs   = require "lfs"
 
 local LIMIT = 64 << 20     -- bytes: a config of more is not one
 
@@ -37,4 +38,18 @@ local function read(path, null)
   return decode(text, path, null)
 end
 
-return { decode = decode, read = read }
+-- object(path [, null]) -> the same of a file that must hold an object
+local function object(path, null)
+  local value, message, code = read(path, null)
+  if message then return nil, message, code end
+  if type(value) ~= "table" or value[1] ~= nil then return nil, path .. ": not a JSON object", "io" end
+  return value
+end
+
+-- optional(path [, null]) -> the same of a file that need not be there: then {}
+local function optional(path, null)
+  if lfs.attributes(path, "mode") ~= "file" then return {} end
+  return object(path, null)
+end
+
+return { decode = decode, read = read, object = object, optional = optional }
