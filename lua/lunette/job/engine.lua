@@ -121,7 +121,10 @@ local function accept(self, task, answer)
   record.state, record.id, record.file, record.path = answer.kind, task.key, task.file, task.path
   self.bytes[task.key] = nil
   if record.state == "done" then edit(self, record) end
-  if record.state == "done" then self.emitter:prepare(record) end
+  if record.state == "done" then
+    local ok, message = self.emitter:prepare(record)
+    if not ok then record = { state = "failed", stage = "write", error = message } end
+  end
   self.store:put(task.key, record)
   self[record.state], self.unflushed, self.current = self[record.state] + 1, self.unflushed + 1, task.file
   local most = self.settings.max_failures
@@ -210,16 +213,10 @@ function Engine:stop(status, message)
   self.pool:drain()
 end
 
-local function rebuild(self)
-  if self.store:get "rebuild" ~= 1 then return end
-  self.emitter:rebuild()
-  self.store:set("rebuild", 0)
-end
-
 local function finish(self)
   if not self.stopping and not self.settings.retry then self.unflushed = self.unflushed + self.store:forget_problems(self.problems) end
   self:flush()
-  rebuild(self)
+  if self.store:get "rebuild" == 1 then self.emitter:rebuild() end
   self.emitter:close()
   self.store:leave()
   self.counts = self.store:counts()
@@ -231,8 +228,7 @@ end
 local function idle(self)
   if self.stopping then return finish(self) end
   if #self.taken == 0 then self.taken = self.store:take(TAKE) end
-  if #self.taken > 0 then return self.pool:fill() end
-  if self.source.finished then finish(self) end
+  if #self.taken == 0 and self.source.finished then finish(self) end
 end
 
 local function on_signal(self, status)
@@ -316,7 +312,7 @@ local function prepare(self)
   local settings = self.settings
   self.store:leave()
   self.run = identify(self)
-  self.emitter = assert(emitter.open(self.store, settings))
+  self.emitter = emitter.open(self.store, settings)
   if settings.remember then self.store:set("settings", settings.remember) end
   local name = owner(self)
   self.store:commit()
@@ -326,7 +322,7 @@ local function prepare(self)
     self.store:assign()
   end
   self.told = self.store:last_position()
-  if self.store:get "rebuild" == 1 then rebuild(self) else self.emitter:emit() end
+  self.emitter:emit()
   if settings.retry then retry(self) end
   self.store:commit()
 end
