@@ -108,7 +108,7 @@ local function unchanged(self)
   local now = luv.fs_stat(self.path)
   local was = self.stat
   return now and now.ino == was.ino and now.dev == was.dev and now.size == was.size and
-         now.mtime.sec == was.mtime.sec and now.mtime.nsec == was.mtime.nsec
+         now.ctime.sec == was.ctime.sec and now.ctime.nsec == was.ctime.nsec
 end
 
 -- Gives put() the bytes 'from' to 'past' - 1.
