@@ -56,7 +56,7 @@ local function work(parser)
 end
 
 function caption.setup(parser)
-  parser:argument("input", "Pictures, folders, patterns, @FILE or -; see below."):args "+"
+  parser:argument("input", "Pictures, folders, patterns, @FILE or -; see below."):args "*"
   parser:flag("--recursive", "Also the pictures of folders in folders.")
   parser:flag("-0 --null", "Lists have NUL between their paths; standard input is one.")
   generation(parser)
@@ -112,53 +112,52 @@ local function summary(options, result)
   local parts = { plural(result.done, "caption", "captions") }
   if result.failed > 0 then parts[#parts + 1] = plural(result.failed, "failure", "failures") end
   if result.skipped > 0 then parts[#parts + 1] = result.skipped .. " done before" end
+  if result.failed_before > 0 then parts[#parts + 1] = result.failed_before .. " failed before" end
   if result.kept > 0 then parts[#parts + 1] = result.kept .. " that have one kept" end
   if result.dropped > 0 then parts[#parts + 1] = result.dropped .. " dropped" end
   report.warn("%s", table.concat(parts, ", "))
-  if result.counts.failed > 0 then report.warn("why: lunette job failures %s", options.job) end
+  if result.failed + result.failed_before > 0 then report.warn("why: lunette job failures %s", options.job) end
   if result.status then report.warn("the same command goes on where this one stopped") end
 end
 
-local function settings_of(options)
+-- finish(options, run) -> exit status.  Tells progress and failures while run(settings) works, and what came of it.
+function caption.finish(options, run, on_caption)
   local settings = {}
   for name, value in pairs(options) do settings[name] = value end
-  settings.inputs, settings.input = options.input, nil
-  settings.model = options.model or root .. "/models/lunette-mini"
-  return settings
-end
-
-function caption.run(options)
-  local durable = #options.out > 0 or options.sidecar or options.xmp
-  if durable then options.job = options.job or default_job(options)
-  elseif options.job then return report.fail(2, "--job needs --out, --sidecar or --xmp") end
-  local settings = settings_of(options)
   local bar = progress.open(options.quiet and "none" or options.progress or "auto")
-  local several = #options.input > 1
-  settings.ordered = options.ordered or not durable
   function settings.on_message(text)
     bar:clear()
     report.warn("%s", text)
   end
   function settings.on_record(record)
-    if record.error then
-      bar:clear()
-      return report.warn("%s: %s", record.file, record.error)
-    end
-    if durable then return end
-    bar:clear()
-    if options.json then print_json(record) else print_plain(record, several or record.file ~= options.input[1]) end
-    if not io.stdout:flush() then error("cannot write the captions", 0) end
+    if record.error or on_caption then bar:clear() end
+    if record.error then report.warn("%s: %s", record.file, record.error)
+    elseif on_caption then on_caption(record) end
   end
   function settings.on_progress(state, final) bar:update(state, final) end
-  local result, message, status = job.run(settings)
+  local result, message, status = run(settings)
   bar:clear()
   if not result then return report.fail(status, "%s", message) end
   if result.message then report.warn("%s", result.message) end
-  if not result.aborted then
-    if not options.quiet then note(result.total + result.skipped + result.kept, result.not_pictures) end
-    if durable and not options.quiet then summary(options, result) end
+  if not result.aborted and not options.quiet then
+    note(result.total + result.skipped + result.failed_before + result.kept, result.not_pictures)
+    if options.job then summary(options, result) end
   end
-  return result.status or (result.counts.failed > 0 and 1 or 0)
+  return result.status or (result.failed + result.failed_before > 0 and 1 or 0)
+end
+
+function caption.run(options)
+  local durable = #options.out > 0 or options.sidecar or options.xmp or options.queue
+  if durable then options.job = options.job or default_job(options)
+  elseif options.job then return report.fail(2, "--job needs --out, --sidecar or --xmp") end
+  options.model = options.model or root .. "/models/lunette-mini"
+  options.inputs = options.input
+  options.ordered = options.ordered or not durable
+  local several = #options.input > 1
+  return caption.finish(options, job.run, not durable and function (record)
+    if options.json then print_json(record) else print_plain(record, several or record.file ~= options.input[1]) end
+    if not io.stdout:flush() then error("cannot write the captions", 0) end
+  end)
 end
 
 return caption

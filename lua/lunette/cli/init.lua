@@ -4,7 +4,7 @@
 -- run(options) -> exit status; listed here, it exists.  'hidden': people are not told.
 local argparse = require "argparse"
 
-local COMMANDS = { "caption", "tokenize", "info", "convert", "run", "worker" }
+local COMMANDS = { "caption", "tokenize", "info", "convert", "run", "job", "worker" }
 
 -- Exit status: 0 all done, 1 some inputs failed, 2 usage, 3 model or device could not be opened.
 local USAGE = 2

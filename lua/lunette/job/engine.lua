@@ -87,7 +87,7 @@ function Engine:meet(file, problem, bytes, ticket)
   if known and (settled(known, image) or problem and known.error == problem) then
     if ticket then self.store:ticket(known.id, ticket) end
     if problem then self.problems[image.path] = true end
-    self.skipped = self.skipped + 1
+    if known.state == "failed" then self.failed_before = self.failed_before + 1 else self.skipped = self.skipped + 1 end
     return
   end
   local id = row_of(self, known, image)
@@ -155,16 +155,14 @@ function Engine:flush()
   end
   self.store:assign(self.settings.ordered and self.store:first_todo() or nil)
   self.store:commit()
-  self.emitter:emit()
-  self:tell()
+  self:tell(self.emitter:emit())
 end
 
 -- Hands the records that have become final to on_record.
-function Engine:tell()
-  local last = self.store:last_position()
-  if self.settings.on_record and self.told < last then
-    for record in self.store:records(self.told, last) do self.settings.on_record(record) end
-  end
+function Engine:tell(redone)
+  local tell, last = self.settings.on_record or function () end, self.store:last_position()
+  for _, record in ipairs(redone) do tell(record) end
+  for record in self.store:records(self.told, last) do tell(record) end
   self.told = last
 end
 
@@ -329,7 +327,7 @@ end
 
 -- open(settings) -> engine, or nil, message
 local function open(settings)
-  local self = setmetatable({ settings = settings, done = 0, failed = 0, dropped = 0, skipped = 0, kept = 0, changed = 0, total = 0,
+  local self = setmetatable({ settings = settings, done = 0, failed = 0, dropped = 0, skipped = 0, failed_before = 0, kept = 0, changed = 0, total = 0,
                               unflushed = 0, flushed = luv.now(), taken = {}, bytes = {}, problems = {}, handles = {} }, Engine)
   self.durable = settings.job ~= nil
   local message

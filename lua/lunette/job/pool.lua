@@ -215,8 +215,8 @@ function Pool:close(now)
   timer:unref()
 end
 
--- open { size, command, environment, setup, descriptors, timeout (s), retries, ahead, batch_size, next_task, on_result(task, answer), on_ready(answer),
---        on_refused(status, message), on_idle() } -> pool
+-- open { size, command, environment, setup, descriptors, timeout (s), retries, ahead, batch_size, next_task(),
+--        on_result(task, answer), on_ready(answer), on_refused(status, message), on_idle() } -> pool
 -- A task is { key =, path =, bytes = }; 'ahead' is how many a worker has at most.
 local function open(self)
   setmetatable(self, Pool)

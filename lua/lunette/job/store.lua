@@ -40,6 +40,7 @@ CREATE TABLE output(path TEXT PRIMARY KEY, mark TEXT, position INTEGER NOT NULL 
 
 local Store = {}
 Store.__index = Store
+Store.__close = function (self) self:close() end
 
 -- Errors of the database stop whatever the job does: they are raised.
 local function want(value, message)
@@ -247,6 +248,18 @@ end
 function Store:emitted(position)
   self:run("UPDATE image SET sidecar = NULL, thumbnail = NULL WHERE position <= ? AND (sidecar IS NOT NULL OR thumbnail IS NOT NULL)", position)
   self:run "UPDATE image SET redone = 0 WHERE redone = 1"
+end
+
+-- Iterator of all records, with what they depend on.
+function Store:all()
+  return revived(self.db:rows("SELECT size, mtime, run, state, " .. COLUMNS .. [[ FROM image WHERE todo = 0 AND state IN ('done', 'failed', 'dropped')
+                               ORDER BY position IS NULL, position, id]]))
+end
+
+function Store:outputs()
+  local list = {}
+  for row in self.db:rows "SELECT path, position FROM output ORDER BY path" do list[#list + 1] = row end
+  return list
 end
 
 function Store:last_position() return self.db:row "SELECT max(position) AS n FROM image".n or 0 end
