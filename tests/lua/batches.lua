@@ -10,7 +10,7 @@ local FIXTURES = "tests/data/fixtures/"
 
 -- ---- pictures: crops of the examples, of different sizes and with different captions -----------------
 
-local COUNT = SHORT and 8 or 16
+local COUNT = SHORT and 4 or 16
 local pictures = {}
 do
   local examples = {}
@@ -47,7 +47,7 @@ local function shuffled(n, seed)
 end
 
 -- Sizes of batches and numbers of threads: every pair of them, and a few for where it would take long.
-local FEW = SHORT and { { 3, 2 }, { 8, 3 } } or { { 2, 1 }, { 3, 3 }, { 8, 2 }, { 16, 3 } }
+local FEW = SHORT and { { 3, 2 }, { 4, 3 } } or { { 2, 1 }, { 3, 3 }, { 8, 2 }, { 16, 3 } }
 local ALL = SHORT and FEW or {}
 for _, size in ipairs(SHORT and {} or { 1, 2, 3, 8, 16 }) do
   for threads = 1, 3 do ALL[#ALL + 1] = { size, threads } end

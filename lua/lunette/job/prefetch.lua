@@ -15,31 +15,33 @@ local luv = require "luv"
 local Prefetch = {}
 Prefetch.__index = Prefetch
 
+-- Those with work under way: luv holds on to neither the function its threads run nor the state they report to.
+local busy = {}
+
 -- Runs in a thread: no upvalues.
 local function work(path, cpath, ticket, ...)
   package.path, package.cpath = path, cpath
   return ticket, require "lunette.job.preparation".in_thread(...)
 end
 
--- new { model = dir, threads = n, reduce_to = n or nil, thumbnail = size or nil } -> prefetch, or nil, message, code
+-- new { model = dir, threads = 1, reduce_to = nil, thumbnail = nil } -> prefetch, or nil, message, code
 --
--- libuv starts its threads when they are first used and never again, so the first prefetch of a
+-- reduce_to and thumbnail as in lunette.job.preparation; the values shown are the defaults.  libuv starts its threads when they are first used and never again, so the first prefetch of a
 -- process says how many there are.
 local function new(options)
   local processor, message, code = image_processor.load(options.model)
   if not processor then return nil, message or options.model .. ": no preprocessor_config.json", code or "io" end
-  luv.os_setenv("UV_THREADPOOL_SIZE", tostring(options.threads))
-  local self = setmetatable({
-    options = options, processor = processor, keys = {}, last = 0, under_way = 0, finished = {},
-  }, Prefetch)
+  luv.os_setenv("UV_THREADPOOL_SIZE", tostring(options.threads or 1))
+  local self = { options = options, processor = processor, keys = {}, last = 0, under_way = 0, finished = {} }
   self.pool = luv.new_work(work, function (ticket, ...) self:finish(math.tointeger(ticket), ...) end)
-  return self
+  return setmetatable(self, Prefetch)            -- after the pool is made, so that at the end of the state it is closed before
 end
 
 function Prefetch:finish(ticket, bytes, ...)
   local item = { key = self.keys[ticket] }
   self.keys[ticket] = nil
   self.under_way = self.under_way - 1
+  if self.under_way == 0 then busy[self] = nil end
   if bytes then
     item.bytes, item.y, item.x, item.height, item.width, item.thumbnail = bytes, ...
   else
@@ -51,7 +53,7 @@ end
 -- prefetch:add(key, { file = path } or { bytes = string })
 function Prefetch:add(key, task)
   local o, ticket = self.options, self.last + 1
-  self.last, self.keys[ticket], self.under_way = ticket, key, self.under_way + 1
+  self.last, self.keys[ticket], self.under_way, busy[self] = ticket, key, self.under_way + 1, true
   self.pool:queue(package.path, package.cpath, ticket, o.model, o.reduce_to, o.thumbnail, task.file, task.bytes)
 end
 
@@ -90,6 +92,6 @@ function Prefetch:close()
   self.finished = {}
 end
 
-Prefetch.__close = Prefetch.close
+Prefetch.__close, Prefetch.__gc = Prefetch.close, Prefetch.close
 
 return { new = new }
