@@ -68,7 +68,7 @@ end
 local function results_of(self, memory, settings, ids)
   local start = {}
   for i = 1, memory:dim(1) do start[i] = ids end
-  local cache = self.decoder:cache { length = math.min(settings.max_length, self.decoder.max_positions or math.huge) }
+  local cache <close> = self.decoder:cache { length = math.min(settings.max_length, self.decoder.max_positions or math.huge) }
   cache:attend(memory)
   local results = generate.run(stepper(self.decoder, cache), start, settings)
   for _, result in ipairs(results) do

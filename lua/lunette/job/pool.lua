@@ -130,7 +130,7 @@ local function give(self, worker, task)
   worker.tasks[task.key] = task
   worker.count = worker.count + 1
   if worker.count == 1 then touch(self, worker) end
-  worker.channel:send { kind = "task", key = task.key, file = task.file, bytes = task.bytes }
+  worker.channel:send { kind = "task", key = task.key, file = task.path, bytes = task.bytes }
 end
 
 -- Gives a worker as much as it may have at a time.
@@ -162,6 +162,15 @@ function Pool:idle()
     if worker.count > 0 then return false end
   end
   return true
+end
+
+-- How many more tasks the workers could have.
+function Pool:room()
+  local n = 0
+  for worker in pairs(self.workers) do
+    if worker.ready and not worker.alone and #self.suspects == 0 then n = n + self.ahead - worker.count end
+  end
+  return n
 end
 
 function Pool:count()
@@ -208,7 +217,7 @@ end
 
 -- open { size, command, environment, setup, descriptors, timeout (s), retries, ahead, batch_size, next_task, on_result(task, answer), on_ready(answer),
 --        on_refused(status, message), on_idle() } -> pool
--- A task is { key =, file =, bytes = }; 'ahead' is how many a worker has at most.
+-- A task is { key =, path =, bytes = }; 'ahead' is how many a worker has at most.
 local function open(self)
   setmetatable(self, Pool)
   self.workers, self.suspects, self.failed_starts = {}, {}, 0
