@@ -205,7 +205,7 @@ end
 local function mark_of(self) return ("%s %d %d"):format(self.job, self.base, self.position) end
 
 function Database:flush()
-  if not self.known then
+  if not self.known and not self.begun then
     self.known = true
     return mark_of(self)
   end
