@@ -75,20 +75,29 @@ local function fields(s)
   return report.object { { "text", s.text }, { "ids", s.ids }, { "score", s.score }, { "tokens", s.tokens } }
 end
 
-local function print_json(record)
+local function json_line(record)
   local several
   if record.sequences then
     several = {}
     for i, s in ipairs(record.sequences) do several[i] = fields(s) end
   end
-  print(report.encode(report.object {
+  return report.encode(report.object {
     { "file", record.file }, { "text", record.text }, { "ids", record.ids }, { "score", record.score },
     { "tokens", record.tokens }, { "ms", record.ms }, { "sequences", several },
-  }))
+  }) .. "\n"
 end
 
-local function print_plain(record, several)
-  for _, s in ipairs(record.sequences or { record }) do print(several and record.file .. ": " .. s.text or s.text) end
+local function plain_lines(record, several)
+  local lines = {}
+  for i, s in ipairs(record.sequences or { record }) do lines[i] = (several and record.file .. ": " or "") .. s.text .. "\n" end
+  return table.concat(lines)
+end
+
+-- Not print(), which passes over that a line cannot be written.
+local function put(text)
+  local ok, why = io.stdout:write(text)
+  if ok then ok, why = io.stdout:flush() end
+  if not ok then error("cannot write the results: " .. why, 0) end
 end
 
 -- What a person should know who wonders why there are so few captions.
@@ -178,9 +187,7 @@ function caption.run(options)
   options.to_queue = options.queue and not options.durable
   local several = #options.input > 1
   return caption.finish(options, job.run, not options.durable and not options.queue and function (record)
-    if options.json then print_json(record) else print_plain(record, several or record.file ~= options.input[1]) end
-    local ok, why = io.stdout:flush()
-    if not ok then error("cannot write the results: " .. why, 0) end
+    put(options.json and json_line(record) or plain_lines(record, several or record.file ~= options.input[1]))
   end)
 end
 

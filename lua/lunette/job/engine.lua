@@ -337,8 +337,11 @@ end
 
 -- open(settings) -> engine, or nil, message
 local function open(settings)
-  local self = setmetatable({ settings = settings, done = 0, failed = 0, dropped = 0, skipped = 0, failed_before = 0, kept = 0, changed = 0, total = 0,
-                              unflushed = 0, flushed = luv.now(), taken = {}, bytes = {}, problems = {}, handles = {} }, Engine)
+  local self = setmetatable({
+    settings = settings,
+    done = 0, failed = 0, dropped = 0, skipped = 0, failed_before = 0, kept = 0, changed = 0, total = 0,      -- pictures
+    unflushed = 0, flushed = luv.now(), taken = {}, bytes = {}, problems = {}, handles = {},
+  }, Engine)
   self.durable = settings.job ~= nil
   local message
   self.store, message = store.open(settings.job or "")
