@@ -93,6 +93,12 @@ end
 
 answers.done, answers.failed, answers.dropped = answered, answered, answered
 
+-- The worker ends by itself.
+function answers.exhausted(self, worker, message)
+  local limit = self.setup.data_limit
+  worker.reason = limit and ("%s within %d MiB"):format(message.error, limit >> 20) or message.error
+end
+
 -- What one worker measured holds for all.
 function answers.batch_size(self, worker, message)
   self.batch_size, self.ahead = message.size, message.size * BATCHES

@@ -9,7 +9,7 @@
 --   task     key, file, bytes       (bytes: of a picture that is no file)
 --   batch_size  size, and from the worker that measured it a sentence
 --   done     key, text, ids, score, tokens, sequences, ms, width, height, thumbnail
---   failed   key, stage, error      or   dropped   key
+--   failed   key, stage, error      or   dropped   key      or, before it ends,   exhausted   error
 local lunette  = require "lunette"
 local batch_size = require "lunette.job.batch_size"
 local channel  = require "lunette.job.channel"
@@ -54,7 +54,22 @@ local function answer(self, picture, result, ms)
   self.channel:send(message)
 end
 
+-- A worker that had no memory for a picture ends: what another picture left may be to blame, and the coordinator
+-- tries each alone in a new one.
+local MEMORY = { "no memory", "out of memory", "not enough memory" }
+
+local function ran_out(message)
+  for _, words in ipairs(MEMORY) do
+    if message:find(words, 1, true) then return true end
+  end
+  return false
+end
+
 local function refuse(self, picture, stage, message)
+  if ran_out(message) then
+    self.ended = true
+    return self.channel:send { kind = "exhausted", error = message }
+  end
   self.channel:send { kind = "failed", key = picture.key, stage = stage, error = message }
 end
 
