@@ -17,7 +17,7 @@ local Prefetch = {}
 Prefetch.__index = Prefetch
 
 -- Those with work under way: luv holds on to neither the function its threads run nor the state they report to.
-local busy = {}      -- luacheck: ignore 241
+local busy = {}            -- luacheck: ignore 241
 
 -- Runs in a thread: no upvalues.
 local function work(path, cpath, ticket, ...)
