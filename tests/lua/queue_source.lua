@@ -303,6 +303,18 @@ end
 server:ask("SET", "text", "x")
 fails("WRONGTYPE", "redis", queue.open(server:url "text"))
 fails("WRONGTYPE", "redis", queue.enqueue(server:url "text", counter(1)))
+equal(server:ask("EXISTS", "text:inputs"), 0, "what was not enqueued is not known")
+do                              -- a result that cannot be added leaves no owner
+  open, name = stream_of "x"
+  local a <close> = open "a"
+  local item = take(a)
+  server:ask("SET", name .. ":results", "x")
+  fails("WRONGTYPE", "redis", a:confirm({ answer(item) }, true))
+  server:ask("DEL", name .. ":results")
+  local b <close> = open "b"
+  ok(confirm(b, item), "b can become the owner")
+  equal(#entries(name, "results"), 1, "results")
+end
 
 server:stop()
 check.finish()

@@ -12,7 +12,7 @@ A queue redis://HOST/STREAM is five keys, made as they are needed:
 
 Anybody may XADD messages, XREAD or XTRIM the last two, and DEL all five when the work is over: until then inputs and
 owners grow by some 200 bytes an input.  On a Redis Cluster the five are in one place if the name has braces: {photos}.
-Redis 7.0 or newer.
+Redis 7.0 or newer, which keeps what it is told: appendonly yes, appendfsync always, maxmemory-policy noeviction.
 
 Exactly once.  An input is recorded by its owner only, and the first who finishes it becomes its owner, in one step on
 the server (scripts.CONFIRM).  A consumer is a process with a job file; 'me' stands in that file, so it is the same after
@@ -22,7 +22,7 @@ What can happen to a message that A was given:
   A dies before (1).      The message stays pending; after claim_after without a beat somebody takes it over.
   A dies between 1 and 2. The same, and A, when it runs again, confirms what its job file holds.  Whoever confirms
                           first owns it, A or B; the other is told false and drops its result.
-  A dies inside (2),      A cannot know whether it became the owner.  It asks again: HSETNX keeps the first owner, so
+  A dies inside (2),      A cannot know whether it became the owner.  It asks again: an owner is never replaced, so
   or the answer is lost.  the answer is what it was or would have been, and no result is added twice, because that is
                           done in the step that makes the owner.
   A dies between 2 and 3, A asks again, hears true again, and brings its outputs to what the job file holds.  Nobody else
@@ -34,9 +34,9 @@ What can happen to a message that A was given:
                           in the stream, but its owner is still known: false.  B dies as well: C takes it, likewise.
   A is given a message    It is one of its own that was pending for claim_after, or one it had before a restart.  The
   that it knows           first is left out here (source.held), the second the job file must know by its key.
-  The server dies.        What it forgets happened never: with appendonly yes and appendfsync always nothing; with
-                          everysec the last second's owners, and those messages are done again by somebody, who records
-                          them once more.  Consumers wait for it to come back (link.lua).
+  The server dies.        Consumers wait for it to come back (link.lua).  What it forgot never happened: nothing with
+                          appendfsync always; with everysec, or after a failover, the last second's owners, and those
+                          messages are done again by somebody, who records them once more.
   The server was away.    Every message has been idle meanwhile.  Nobody claims for claim_after once it is back, while
                           those who live beat.
 
