@@ -1,10 +1,10 @@
 -- cli/init.lua - the command: lunette COMMAND ...
 --
 -- A command is a module lunette.cli.NAME with 'summary', setup(parser) and
--- run(options) -> exit status; listed here, it exists.
+-- run(options) -> exit status; listed here, it exists.  'hidden': people are not told.
 local argparse = require "argparse"
 
-local COMMANDS = { "caption", "tokenize", "info", "convert", "run" }
+local COMMANDS = { "caption", "tokenize", "info", "convert", "run", "job", "worker" }
 
 -- Exit status: 0 all done, 1 some inputs failed, 2 usage, 3 model or device could not be opened.
 local USAGE = 2
@@ -20,7 +20,7 @@ local function build()
   parser:require_command(true)
   for _, name in ipairs(COMMANDS) do
     local command = require("lunette.cli." .. name)
-    command.setup(parser:command(name, command.summary):add_help(true))
+    command.setup(parser:command(name, command.summary):add_help(true):hidden(command.hidden == true))
   end
   return parser
 end
