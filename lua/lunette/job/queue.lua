@@ -204,10 +204,10 @@ function Source:beat()
 end
 
 -- The words of a record in a result stream, and the number of its key among those of scripts.CONFIRM; one that a script
--- dropped has neither text nor error, and no words.
+-- dropped has no words.
 local function words_of(record)
   if record.error then return 4, { "file", record.file, "error", record.error, "stage", record.stage } end
-  if not record.text then return 0, {} end
+  if record.state == "dropped" or not record.text then return 0, {} end
   local words = { "file", record.file, "text", record.text, "ids", "[" .. table.concat(record.ids or {}, ",") .. "]" }
   if record.score then table.move({ "score", ("%.9g"):format(record.score) }, 1, 2, #words + 1, words) end
   return 3, words
