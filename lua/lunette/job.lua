@@ -17,6 +17,7 @@ local merging  = require "lunette.job.merge"
 local place    = require "lunette.job.place"
 local queue    = require "lunette.job.queue"
 local store    = require "lunette.job.store"
+local worker   = require "lunette.job.worker"
 local luv      = require "luv"
 
 local job = {}
@@ -53,6 +54,10 @@ The report has done, failed, dropped, skipped (done before), failed_before, kept
 file), not_pictures; status and message where the job ended early: 130 interrupted, 1 stopped.
 ]]
 function job.run(settings)
+  if settings.on_image and place.is_worker() then
+    worker.serve(settings.on_image)
+    os.exit(0, true)
+  end
   if settings.job and not settings.remember then settings.remember = remembered(settings) end
   local run, message, status = engine.open(settings)
   if not run then return nil, message, status or 1 end

@@ -1,4 +1,5 @@
 -- cli/caption.lua - lunette caption: says what pictures show, one or a million.
+local durable  = require "lunette.job.durable"
 local job      = require "lunette.job"
 local progress = require "lunette.cli.progress"
 local report   = require "lunette.cli.report"
@@ -22,7 +23,7 @@ local function generation(parser)
   parser:option("--length-penalty", "Exponent of the length that divides a beam's score."):argname "X":convert(take.finite):target "length_penalty"
   parser:option("--prompt", "Text for the caption to begin with."):argname "TEXT"
   parser:option("--num-return-sequences", "Captions a picture, best first."):argname "N":convert(take.whole(1)):target "num_return_sequences"
-  parser:option("--template", "What is made of a caption, such as \"{caption}, {folder}\"."):argname "TEXT"
+  parser:option("--template", "What is made of a caption, such as \"{caption}, {folder}\"."):argname "TEXT":convert(take.template)
 end
 
 local function output(parser)
@@ -32,7 +33,7 @@ local function output(parser)
   parser:option("--sidecar", "A file beside each picture."):choices { "txt", "caption", "json" }
   parser:option("--sidecar-dir", "Sidecars under DIR instead."):argname "DIR":target "sidecar_dir"
   parser:flag("--xmp", "Captions as dc:description into a .xmp beside each picture.")
-  parser:option("--xmp-title", "With --xmp: dc:title, a template."):argname "TEXT":target "xmp_title"
+  parser:option("--xmp-title", "With --xmp: dc:title, a template."):argname "TEXT":convert(take.template):target "xmp_title"
   parser:flag("--in-place", "With --xmp: into the picture's own file."):target "in_place"
   parser:option("--overwrite", "What becomes of files that are there and not this job's (never)."):choices { "never", "always", "older" }
   parser:mutex(parser:flag("--append", "Captions after what is there."), parser:flag("--prepend", "Captions before what is there."))
@@ -57,6 +58,9 @@ end
 
 function caption.setup(parser)
   parser:argument("input", "Pictures, folders, patterns, @FILE or -; see below."):args "*"
+  parser:option("--queue", "Pictures out of a Redis Stream (lunette job enqueue), shared with other machines."):argname "redis://HOST/STREAM"
+  parser:option("--claim-after", "With --queue: seconds of silence after which another's pictures are taken over (60).")
+    :argname "S":convert(take.positive):target "claim_after"
   parser:flag("--recursive", "Also the pictures of folders in folders.")
   parser:flag("-0 --null", "Lists have NUL between their paths; standard input is one.")
   generation(parser)
@@ -100,7 +104,7 @@ end
 local function default_job(options)
   if options.out[1] then return options.out[1] .. ".job" end
   if options.sidecar_dir then return options.sidecar_dir .. "/lunette.job" end
-  local first = options.input[1]
+  local first = options.input[1] or "."
   local folder = take.is_folder(first) and first or first:match "^@?(.*)/[^/]*$" or "."
   return folder .. "/lunette.job"
 end
@@ -146,17 +150,37 @@ function caption.finish(options, run, on_caption)
   return result.status or (result.failed + result.failed_before > 0 and 1 or 0)
 end
 
+local function check(options)
+  if options.queue and #options.input > 0 then return nil, "--queue takes the place of inputs" end
+  if options.queue and options.shard then return nil, "--shard is for inputs, --queue shares by itself" end
+  if not options.queue and #options.input == 0 then return nil, "missing argument 'input'" end
+  if options.job and not options.durable then return nil, "--job needs --out, --sidecar or --xmp" end
+  for _, pair in ipairs { { "sidecar_dir", "sidecar" }, { "xmp_title", "xmp" }, { "in_place", "xmp" } } do
+    if options[pair[1]] and not options[pair[2]] and not (pair[1] == "sidecar_dir" and options.xmp) then
+      return nil, ("--%s needs --%s"):format(pair[1]:gsub("_", "-"), pair[2])
+    end
+  end
+  return true
+end
+
 function caption.run(options)
-  local durable = #options.out > 0 or options.sidecar or options.xmp or options.queue
-  if durable then options.job = options.job or default_job(options)
-  elseif options.job then return report.fail(2, "--job needs --out, --sidecar or --xmp") end
+  options.durable = #options.out > 0 or options.sidecar or options.xmp
+  local ok, message = check(options)
+  if not ok then return nil, message end
+  if options.sidecar_dir then
+    ok, message = durable.make_folders(options.sidecar_dir .. "/")
+    if not ok then return report.fail(1, "%s", message) end
+  end
+  if options.durable then options.job = options.job or default_job(options) end
   options.model = options.model or root .. "/models/lunette-mini"
   options.inputs = options.input
-  options.ordered = options.ordered or not durable
+  options.ordered = options.ordered or not options.durable
+  options.to_queue = options.queue and not options.durable
   local several = #options.input > 1
-  return caption.finish(options, job.run, not durable and function (record)
+  return caption.finish(options, job.run, not options.durable and not options.queue and function (record)
     if options.json then print_json(record) else print_plain(record, several or record.file ~= options.input[1]) end
-    if not io.stdout:flush() then error("cannot write the captions", 0) end
+    local ok, why = io.stdout:flush()
+    if not ok then error("cannot write the results: " .. why, 0) end
   end)
 end
 

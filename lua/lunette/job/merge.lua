@@ -10,7 +10,8 @@ end
 
 -- take(whole, path): all records of the job file 'path'; raises
 function merge.take(whole, path)
-  local part <close> = assert(store.open(path, { readonly = true }))
+  local part <close>, message = store.open(path, { readonly = true })
+  if not part then error(message, 0) end
   for _, name in ipairs { "settings", "run" } do
     local value = part:get(name)
     if name == "run" then value = value and whole:run_id(part:run_settings(value)) end
