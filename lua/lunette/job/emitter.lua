@@ -144,7 +144,7 @@ function Emitter:prepare(record)
     if output.prepare then
       local text, message = output:prepare(record)
       if text == nil then return nil, message end
-      record.sidecar = text or nil
+      record.final = text or nil
     end
     if output.size_after then record.size = output:size_after(record) end
   end
