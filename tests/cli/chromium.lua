@@ -88,7 +88,8 @@ function Browser:eval(expression)
   local answer = self:call("Runtime.evaluate", { expression = expression, awaitPromise = true, returnByValue = true })
   local wrong = answer.exceptionDetails
   if wrong then error(expression .. ": " .. (wrong.exception and wrong.exception.description or wrong.text), 2) end
-  return answer.result.value
+  local value = answer.result.value
+  return type(value) == "number" and math.tointeger(value) or value
 end
 
 -- Waits until an expression is true; false if it is not after 20 seconds.
