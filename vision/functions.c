@@ -44,37 +44,70 @@ static lun_tensor *make_image(lun_ctx *cx, int64_t height, int64_t width, int64_
   return t;
 }
 
-/* ---- load, decode, save ------------------------------------------------ */
+/* ---- format, load, decode, save, encode ----------------------------------- */
+
+static lun_status format(lun_ctx *cx, void *self, const lun_args *in, lun_result *out) {
+  size_t size;
+  const char *bytes = host->arg_str(in, "bytes", &size);
+  const image_format *found = format_find((const uint8_t *)bytes, size);
+  image_error unready = { 0 };
+  lun_status status;
+  (void)cx;
+  (void)self;
+  if (found == NULL) return host->ret_nil(out);
+  status = host->ret_str(out, found->name, strlen(found->name));
+  if (status == LUN_OK) status = host->ret_bool(out, format_ready(found, &unready) == LUN_OK);
+  if (status == LUN_OK) status = host->ret_bool(out, found->document);
+  return status;
+}
+
+static const lun_arg format_args[] = {
+  { .type = LUN_STR, .required = 1, .name = "bytes", .doc = "the beginning of a file; 16 bytes tell every format" },
+  { .type = LUN_END },
+};
 
 #define MEGAPIXELS \
   { .type = LUN_NUM, .name = "max_megapixels", .def = IMAGE_MEGAPIXELS, .min = 0, \
     .doc = "larger pictures are refused" }
 
-static lun_status return_decoded(lun_ctx *cx, const image *picture, lun_result *out) {
+#define REDUCE_TO \
+  { .type = LUN_INT, .name = "reduce_to", .min = 0, \
+    .doc = "JPEG: decode at 1/2, 1/4 or 1/8 if that divides both sides and leaves them this many pixels; 0: in full" }
+
+/* The picture; where reduce_to is given, by how much it was reduced as well. */
+static lun_status return_decoded(lun_ctx *cx, const lun_args *in, const image *picture, const decode_facts *facts,
+                                 lun_result *out) {
+  lun_status status;
   image to;
   lun_tensor *t = make_image(cx, picture->height, picture->width, picture->channels, &to);
   if (t == NULL) return host->status(cx);
   memcpy(to.data, picture->data, (size_t)(to.height * to.width * to.channels));
-  return host->ret_tensor(out, t);
+  status = host->ret_tensor(out, t);
+  if (status == LUN_OK && host->arg_given(in, "reduce_to")) status = host->ret_int(out, facts->reduced_by);
+  return status;
 }
 
 static lun_status decode(lun_ctx *cx, void *self, const lun_args *in, lun_result *out) {
   image_error error = { 0 };
-  decode_options options = { host->arg_num(in, "max_megapixels"), (int)host->arg_int(in, "orient") };
+  decode_options options = { host->arg_num(in, "max_megapixels"), (int)host->arg_int(in, "orient"),
+                             host->arg_int(in, "reduce_to") };
+  decode_facts facts;
   size_t size;
   const char *bytes = host->arg_str(in, "bytes", &size);
   image picture;
   lun_status status;
   (void)self;
-  if (image_decode((const uint8_t *)bytes, size, &options, &picture, &error) != LUN_OK) return report(cx, &error);
-  status = return_decoded(cx, &picture, out);
+  if (image_decode((const uint8_t *)bytes, size, &options, &picture, &facts, &error) != LUN_OK)
+    return report(cx, &error);
+  status = return_decoded(cx, in, &picture, &facts, out);
   free(picture.data);
   return status;
 }
 
 static const lun_arg decode_args[] = {
-  { .type = LUN_STR, .required = 1, .name = "bytes", .doc = "contents of a JPEG, PNG, WebP or GIF file" },
+  { .type = LUN_STR, .required = 1, .name = "bytes", .doc = "contents of a picture file" },
   MEGAPIXELS,
+  REDUCE_TO,
   { .type = LUN_BOOL, .name = "orient", .def = 1, .doc = "turn upright as EXIF says" },
   { .type = LUN_END },
 };
@@ -87,7 +120,8 @@ static size_t file_limit(double megapixels) {
 
 static lun_status load(lun_ctx *cx, void *self, const lun_args *in, lun_result *out) {
   image_error error = { 0 };
-  decode_options options = { host->arg_num(in, "max_megapixels"), 1 };
+  decode_options options = { host->arg_num(in, "max_megapixels"), 1, host->arg_int(in, "reduce_to") };
+  decode_facts facts;
   size_t length, size;
   const char *path = host->arg_str(in, "path", &length);
   uint8_t *bytes = NULL;
@@ -96,17 +130,18 @@ static lun_status load(lun_ctx *cx, void *self, const lun_args *in, lun_result *
   (void)self;
   if (strlen(path) != length) return host->fail(cx, LUN_EARG, "path: holds a zero byte");
   if (file_read(path, file_limit(options.max_megapixels), &bytes, &size, &error) == LUN_OK)
-    image_decode(bytes, size, &options, &picture, &error);
+    image_decode(bytes, size, &options, &picture, &facts, &error);
   free(bytes);
   if (error.code != LUN_OK) status = host->fail(cx, error.code, "%s: %s", path, error.text);
-  else status = return_decoded(cx, &picture, out);
+  else status = return_decoded(cx, in, &picture, &facts, out);
   free(picture.data);
   return status;
 }
 
 static const lun_arg load_args[] = {
-  { .type = LUN_STR, .required = 1, .name = "path", .doc = "a JPEG, PNG, WebP or GIF file, known by its contents" },
+  { .type = LUN_STR, .required = 1, .name = "path", .doc = "a picture file, known by its contents" },
   MEGAPIXELS,
+  REDUCE_TO,
   { .type = LUN_END },
 };
 
@@ -128,6 +163,28 @@ static lun_status save_png(lun_ctx *cx, void *self, const lun_args *in, lun_resu
 static const lun_arg save_png_args[] = {
   { .type = LUN_STR, .required = 1, .name = "path", .doc = "file to write" },
   IMAGE,
+  { .type = LUN_END },
+};
+
+static lun_status encode_jpeg(lun_ctx *cx, void *self, const lun_args *in, lun_result *out) {
+  image_error error = { 0 };
+  int64_t quality = host->arg_int(in, "quality");
+  image picture;
+  uint8_t *bytes;
+  size_t size;
+  lun_status status;
+  (void)self;
+  if (take_image(cx, in, &picture) != LUN_OK) return host->status(cx);
+  if (quality > 100) return host->fail(cx, LUN_EARG, "quality: %lld, wanted 1 to 100", (long long)quality);
+  if (jpeg_encode(&picture, (int)quality, &bytes, &size, &error) != LUN_OK) return report(cx, &error);
+  status = host->ret_str(out, (const char *)bytes, size);
+  free(bytes);
+  return status;
+}
+
+static const lun_arg encode_jpeg_args[] = {
+  { .type = LUN_TENSOR, .required = 1, .name = "image", .doc = "u8 [Y, X, C], C 1 (grey) or 3 (RGB)" },
+  { .type = LUN_INT, .name = "quality", .def = 80, .min = 1, .doc = "1 to 100" },
   { .type = LUN_END },
 };
 
@@ -402,10 +459,14 @@ static const lun_arg normalize_args[] = {
 const lun_func vision_functions[] = {
 #define FUNC(name_, flags_, doc_) \
   { .size = sizeof(lun_func), .flags = flags_, .name = #name_, .doc = doc_, .args = name_##_args, .call = name_ }
+  FUNC(format, 0, "what a file is by its first bytes: the format's name, whether it can be decoded here, and whether "
+                  "it is a document (PDF, SVG, ...) and no picture; nil if nothing known"),
   FUNC(load, LUN_MAYFAIL,
-       "a picture file -> u8 [Y, X, 3], upright, sRGB, as Pillow's ImageOps.exif_transpose(image).convert(\"RGB\")"),
+       "a picture file -> u8 [Y, X, 3], upright, sRGB, as Pillow's ImageOps.exif_transpose(image).convert(\"RGB\"); "
+       "with reduce_to also by how much it was reduced: 1, 2, 4 or 8"),
   FUNC(decode, LUN_MAYFAIL, "the same from the bytes of a file"),
   FUNC(save_png, LUN_MAYFAIL, "writes a picture as PNG; true"),
+  FUNC(encode_jpeg, 0, "the bytes of a JPEG file of a picture"),
   FUNC(resize, 0, "u8 [Y, X, C] -> u8 [height, width, C], byte for byte as Pillow's Image.resize"),
   FUNC(thumbnail, 0, "a picture made to fit, aspect kept, never larger, as Pillow's Image.thumbnail"),
   FUNC(reduce, 0, "a picture smaller by whole factors, as Pillow's Image.reduce"),

@@ -132,10 +132,10 @@ static void read_picture(reader *r, const decode_options *options, image *out) {
 }
 
 lun_status gif_decode(const uint8_t *bytes, size_t size, const decode_options *options,
-                      image *out, int *orientation, image_error *error) {
+                      image *out, decode_facts *facts, image_error *error) {
   reader r = { .bytes = bytes, .size = size, .error = error };
   int code = 0;
-  (void)orientation;           /* a GIF states none that Pillow reads */
+  (void)facts;                 /* a GIF states none that Pillow reads */
   r.gif = DGifOpen(&r, read_bytes, &code);
   if (r.gif == NULL) return fail_broken(&r, code);
   read_picture(&r, options, out);

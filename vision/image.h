@@ -49,24 +49,46 @@ lun_status file_read(const char *path, size_t limit, uint8_t **bytes, size_t *si
 
 /* decode.c: bytes of a file into an upright RGB picture */
 typedef struct decode_options {
-  double max_megapixels;       /* refuse larger pictures before any memory is taken */
-  int    orient;               /* apply the orientation the file states */
+  double   max_megapixels;     /* refuse larger pictures before any memory is taken */
+  int      orient;             /* apply the orientation the file states */
+  int64_t  reduce_to;          /* JPEG: at 1/2, 1/4 or 1/8 if that leaves both sides this many pixels; 0: in full */
 } decode_options;
 
+/* What a decoder says of a picture beside its pixels. */
+typedef struct decode_facts {
+  int orientation;             /* how it must be turned, 1 to 8; 0: not stated */
+  int reduced_by;              /* 1, 2, 4 or 8: the sides in the file are that many times as long, exactly */
+} decode_facts;
+
 lun_status image_decode(const uint8_t *bytes, size_t size, const decode_options *options,
-                        image *out, image_error *error);
+                        image *out, decode_facts *facts, image_error *error);
 lun_status image_check_size(int64_t height, int64_t width, const decode_options *options, image_error *error);
 
-/* jpeg.c, png.c, webp.c, gif.c: one format each; also say how the picture must be turned (1 to 8) */
-lun_status jpeg_decode(const uint8_t *bytes, size_t size, const decode_options *options,
-                       image *out, int *orientation, image_error *error);
-lun_status png_decode(const uint8_t *bytes, size_t size, const decode_options *options,
-                      image *out, int *orientation, image_error *error);
-lun_status webp_decode(const uint8_t *bytes, size_t size, const decode_options *options,
-                       image *out, int *orientation, image_error *error);
-lun_status gif_decode(const uint8_t *bytes, size_t size, const decode_options *options,
-                      image *out, int *orientation, image_error *error);
+/* A decoder of one format; 'facts' holds 1 and 1 before it is called. */
+typedef lun_status image_decoder(const uint8_t *bytes, size_t size, const decode_options *options,
+                                 image *out, decode_facts *facts, image_error *error);
 
+/* jpeg.c, png.c, webp.c, gif.c; heif.c, avif.c, jxl.c where their libraries were there to build with */
+image_decoder jpeg_decode, png_decode, webp_decode, gif_decode, heif_decode, avif_decode, jxl_decode;
+
+/* Whether the library of a format is there to run with: opens it when first asked, before its decoder is called. */
+typedef lun_status image_library(image_error *error);
+image_library heif_ready_hevc, heif_ready_av1, avif_ready, jxl_ready;
+
+/* formats.c: what a file is; NULL if nothing known.  Sixteen bytes tell every format. */
+typedef struct image_format {
+  const char    *name;
+  const char    *magic;
+  size_t         length;       /* of the magic */
+  int            document;     /* text and drawings, no pixels; may begin with white space or a byte order mark */
+  image_decoder *decode;       /* NULL: known, not read */
+  image_library *ready;        /* NULL: always */
+} image_format;
+
+const image_format *format_find(const uint8_t *bytes, size_t size);
+
+/* Whether its pictures can be decoded here; if not, "unsupported format NAME", and why where that can be changed. */
+lun_status format_ready(const image_format *format, image_error *error);
 /* exif.c: orientation, 1 to 8, or 0 where none is stated */
 int exif_orientation(const uint8_t *bytes, size_t size);
 int exif_chunk_orientation(const uint8_t *chunk, size_t size, image_error *error);
@@ -120,5 +142,8 @@ void image_normalize(const image *in, const normalize_options *options, float *o
 
 /* save.c: PNG, 8 bit */
 lun_status png_save(const char *path, const image *in, image_error *error);
+
+/* encode.c: baseline JPEG in memory, of 1 or 3 channels; quality 1 to 100; free(*bytes) */
+lun_status jpeg_encode(const image *in, int quality, uint8_t **bytes, size_t *size, image_error *error);
 
 #endif

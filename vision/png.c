@@ -171,7 +171,7 @@ static int read_orientation(reader *r) {
 }
 
 lun_status png_decode(const uint8_t *bytes, size_t size, const decode_options *options,
-                      image *out, int *orientation, image_error *error) {
+                      image *out, decode_facts *facts, image_error *error) {
   reader r = { .bytes = bytes, .size = size, .error = error, .picture = out, .options = options, .rows_left = 1 };
   r.png = png_create_read_struct(PNG_LIBPNG_VER_STRING, &r, leave, ignore_warning);
   r.info = r.png != NULL ? png_create_info_struct(r.png) : NULL;
@@ -183,7 +183,7 @@ lun_status png_decode(const uint8_t *bytes, size_t size, const decode_options *o
     if (out->data != NULL && r.rows_left == 0) {
       if (whole) guarded(&r, read_end);
       *error = (image_error){ LUN_OK, "" };
-      *orientation = read_orientation(&r);
+      facts->orientation = read_orientation(&r);
     }
   }
   png_destroy_read_struct(&r.png, &r.info, NULL);

@@ -51,7 +51,7 @@ static lun_status read_frame(const WebPIterator *frame, image *out, image_error 
 }
 
 static lun_status read_picture(const WebPDemuxer *demux, const WebPIterator *frame, const decode_options *options,
-                               image *out, int *orientation, image_error *error) {
+                               image *out, decode_facts *facts, image_error *error) {
   int64_t width = WebPDemuxGetI(demux, WEBP_FF_CANVAS_WIDTH), height = WebPDemuxGetI(demux, WEBP_FF_CANVAS_HEIGHT);
   if (image_check_size(height, width, options, error) != LUN_OK) return error->code;
   if (frame->x_offset < 0 || frame->y_offset < 0 || frame->width < 1 || frame->height < 1 ||
@@ -61,18 +61,18 @@ static lun_status read_picture(const WebPDemuxer *demux, const WebPIterator *fra
                       (long long)width, (long long)height);
   if (image_new(out, height, width, 3, error) != LUN_OK) return error->code;
   if (frame->width < width || frame->height < height) memset(out->data, 0, (size_t)(height * width * 3));
-  if (read_frame(frame, out, error) == LUN_OK) *orientation = read_orientation(demux, error);
+  if (read_frame(frame, out, error) == LUN_OK) facts->orientation = read_orientation(demux, error);
   return error->code;
 }
 
 lun_status webp_decode(const uint8_t *bytes, size_t size, const decode_options *options,
-                       image *out, int *orientation, image_error *error) {
+                       image *out, decode_facts *facts, image_error *error) {
   const WebPData data = { bytes, size };
   WebPIterator frame;
   WebPDemuxer *demux = WebPDemux(&data);
   if (demux == NULL) return fail_broken(bytes, size, error);
   if (WebPDemuxGetFrame(demux, 1, &frame)) {
-    read_picture(demux, &frame, options, out, orientation, error);
+    read_picture(demux, &frame, options, out, facts, error);
     WebPDemuxReleaseIterator(&frame);
   } else {
     image_fail(error, LUN_EIO, "broken WebP: no frame");

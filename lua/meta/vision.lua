@@ -5,12 +5,21 @@
 ---@class lunette.vision
 local vision = {}
 
+--- what a file is by its first bytes: the format's name, whether it can be decoded here, and whether it is a document
+--- (PDF, SVG, ...) and no picture; nil if nothing known
+---@param bytes string the beginning of a file; 16 bytes tell every format
+---@return any ...
+function vision.format(bytes) end
+
 ---@class lunette.vision.load_options
 --- larger pictures are refused
 ---@field max_megapixels? number
+--- JPEG: decode at 1/2, 1/4 or 1/8 if that divides both sides and leaves them this many pixels; 0: in full
+---@field reduce_to? integer
 
---- a picture file -> u8 [Y, X, 3], upright, sRGB, as Pillow's ImageOps.exif_transpose(image).convert("RGB")
----@param path string a JPEG, PNG, WebP or GIF file, known by its contents
+--- a picture file -> u8 [Y, X, 3], upright, sRGB, as Pillow's ImageOps.exif_transpose(image).convert("RGB"); with
+--- reduce_to also by how much it was reduced: 1, 2, 4 or 8
+---@param path string a picture file, known by its contents
 ---@param options? lunette.vision.load_options
 ---@return any ...
 function vision.load(path, options) end
@@ -18,11 +27,13 @@ function vision.load(path, options) end
 ---@class lunette.vision.decode_options
 --- larger pictures are refused
 ---@field max_megapixels? number
+--- JPEG: decode at 1/2, 1/4 or 1/8 if that divides both sides and leaves them this many pixels; 0: in full
+---@field reduce_to? integer
 --- turn upright as EXIF says
 ---@field orient? boolean
 
 --- the same from the bytes of a file
----@param bytes string contents of a JPEG, PNG, WebP or GIF file
+---@param bytes string contents of a picture file
 ---@param options? lunette.vision.decode_options
 ---@return any ...
 function vision.decode(bytes, options) end
@@ -32,6 +43,16 @@ function vision.decode(bytes, options) end
 ---@param image lunette.tensor u8 [Y, X, C], C 1 (grey), 3 (RGB) or 4 (RGBA)
 ---@return any ...
 function vision.save_png(path, image) end
+
+---@class lunette.vision.encode_jpeg_options
+--- 1 to 100
+---@field quality? integer
+
+--- the bytes of a JPEG file of a picture
+---@param image lunette.tensor u8 [Y, X, C], C 1 (grey) or 3 (RGB)
+---@param options? lunette.vision.encode_jpeg_options
+---@return any ...
+function vision.encode_jpeg(image, options) end
 
 ---@class lunette.vision.resize_options
 --- of the result

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const decode_options defaults = { IMAGE_MEGAPIXELS, 1 };
+static const decode_options defaults = { IMAGE_MEGAPIXELS, 1, 0 };
 
 static uint64_t hash(const uint8_t *bytes, size_t size) {
   uint64_t h = 0xcbf29ce484222325u;
@@ -23,12 +23,13 @@ static void check_line(const char *folder, const char *line) {
   unsigned long long want = 0;
   image_error error = { LUN_OK, "" };
   image picture = { 0 };
+  decode_facts facts;
   uint8_t *bytes;
   size_t size;
   if (line[0] == '#' || sscanf(line, "%255s %15s %lld %lld %llx", name, verdict, &width, &height, &want) < 2) return;
   snprintf(path, sizeof path, "%s/%s", folder, name);
   if (!CHECK(file_read(path, SIZE_MAX, &bytes, &size, &error) == LUN_OK, "%s: %s", path, error.text)) return;
-  image_decode(bytes, size, &defaults, &picture, &error);
+  image_decode(bytes, size, &defaults, &picture, &facts, &error);
   free(bytes);
   if (strcmp(verdict, "error") == 0) {
     CHECK(error.code == LUN_EIO, "%s: an error was wanted", path);
@@ -58,7 +59,8 @@ static void check_folder(const char *folder) {
 static void check_refused(const void *bytes, size_t size, const decode_options *options, const char *wanted) {
   image_error error = { LUN_OK, "" };
   image picture = { 0 };
-  CHECK(image_decode(bytes, size, options, &picture, &error) == LUN_EIO, "no error, wanted '%s'", wanted);
+  decode_facts facts;
+  CHECK(image_decode(bytes, size, options, &picture, &facts, &error) == LUN_EIO, "no error, wanted '%s'", wanted);
   CHECK(strstr(error.text, wanted) != NULL, "'%s', wanted '%s'", error.text, wanted);
   free(picture.data);
 }
@@ -90,7 +92,7 @@ static void check_bombs(void) {
                                 "\xff\xda\0\x0c\x03\x01\0\x02\0\x03\0\0\x3f\0";
   static const uint8_t webp[] = "RIFF\x16\0\0\0WEBPVP8L\x0a\0\0\0\x2f\xff\xff\xff\x0f\0\0\0\0\0";
   static const uint8_t gif[] = "GIF89a\x01\0\x01\0\0\0\0,\0\0\0\0\xff\xff\xff\xff\0\x02";
-  const decode_options small = { 0.1, 1 };
+  const decode_options small = { 0.1, 1, 0 };
   image_error error = { LUN_OK, "" };
   uint8_t *bytes;
   size_t size;
@@ -108,6 +110,7 @@ static void check_bombs(void) {
 static void check_scans(int times, const char *wanted) {
   image_error error = { LUN_OK, "" };
   image picture = { 0 };
+  decode_facts facts;
   uint8_t *bytes, *many;
   size_t size, scan, length;
   if (!CHECK(file_read("tests/fuzz/corpus/image/exif.jpg", SIZE_MAX, &bytes, &size, &error) == LUN_OK)) return;
@@ -117,7 +120,7 @@ static void check_scans(int times, const char *wanted) {
   memcpy(many, bytes, scan);
   for (int i = 0; i < times; i++) memcpy(many + scan + length * (size_t)i, bytes + scan, length);
   memcpy(many + scan + length * (size_t)times, "\xff\xd9", 2);
-  image_decode(many, scan + length * (size_t)times + 2, &defaults, &picture, &error);
+  image_decode(many, scan + length * (size_t)times + 2, &defaults, &picture, &facts, &error);
   CHECK(strcmp(error.text, wanted) == 0, "%d scans: '%s', wanted '%s'", times, error.text, wanted);
   free(picture.data);
   free(many);
@@ -134,9 +137,10 @@ static void check_beginnings(const char *path) {
   for (size_t length = 0; length < size; length++) {
     uint8_t *part = malloc(length + 1);  /* of its own, so that a sanitizer sees reads beyond */
     image picture = { 0 };
+    decode_facts facts;
     error = (image_error){ LUN_OK, "" };
     memcpy(part, bytes, length);
-    pictures += image_decode(part, length, &defaults, &picture, &error) == LUN_OK;
+    pictures += image_decode(part, length, &defaults, &picture, &facts, &error) == LUN_OK;
     free(picture.data);
     free(part);
   }
@@ -148,11 +152,12 @@ static void check_beginnings(const char *path) {
 static void check_tail(const char *path, size_t lacking, const char *wanted) {
   image_error error = { LUN_OK, "" };
   image whole = { 0 }, part = { 0 };
+  decode_facts facts;
   uint8_t *bytes;
   size_t size;
   if (!CHECK(file_read(path, SIZE_MAX, &bytes, &size, &error) == LUN_OK, "%s: %s", path, error.text)) return;
-  CHECK(image_decode(bytes, size, &defaults, &whole, &error) == LUN_OK, "%s: %s", path, error.text);
-  image_decode(bytes, size - lacking, &defaults, &part, &error);
+  CHECK(image_decode(bytes, size, &defaults, &whole, &facts, &error) == LUN_OK, "%s: %s", path, error.text);
+  image_decode(bytes, size - lacking, &defaults, &part, &facts, &error);
   CHECK(strcmp(error.text, wanted) == 0, "%s without %zu bytes: '%s', wanted '%s'", path, lacking, error.text, wanted);
   if (part.data != NULL)
     CHECK(memcmp(part.data, whole.data, (size_t)(whole.height * whole.width * 3)) == 0, "%s: other pixels", path);

@@ -140,9 +140,10 @@ static void check_xmp(void) {
 /* What is saved is read again unchanged; alpha is dropped by reading. */
 static void check_save(const char *path) {
   for (int64_t channels = 1; channels <= 4; channels++) {
-    const decode_options options = { 1, 1 };
+    const decode_options options = { 1, 1, 0 };
     image_error error = { LUN_OK, "" };
     image picture, want, again = { 0 };
+    decode_facts facts;
     uint8_t *bytes;
     size_t size;
     if (channels == 2) continue;
@@ -151,7 +152,7 @@ static void check_save(const char *path) {
     image_convert(&picture, &want);
     CHECK(png_save(path, &picture, &error) == LUN_OK, "%s", error.text);
     if (file_read(path, 1 << 20, &bytes, &size, &error) == LUN_OK) {
-      image_decode(bytes, size, &options, &again, &error);
+      image_decode(bytes, size, &options, &again, &facts, &error);
       free(bytes);
     }
     CHECK(error.code == LUN_OK && again.height == 13 && again.width == 7 &&

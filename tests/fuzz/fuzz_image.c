@@ -14,10 +14,11 @@
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
-  const decode_options options = { 1, 1 };
+  const decode_options options = { 1, 1, 0 };
   image_error error = { LUN_OK, "" };
   image picture = { 0 };
-  image_decode(bytes, size, &options, &picture, &error);
+  decode_facts facts;
+  image_decode(bytes, size, &options, &picture, &facts, &error);
   if ((error.code == LUN_OK) != (picture.data != NULL)) abort();
   if (error.code == LUN_OK && picture.height * picture.width > 1000000) abort();
   if (strchr(error.text, '\n') != NULL) abort();

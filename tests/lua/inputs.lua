@@ -71,6 +71,7 @@ file("album/text.png", "no picture at all")
 file("album/empty.jpg", "")
 file("album/paper.png", "%PDF-1.7")
 file("album/page.xml", "<?xml version='1.0'?>")
+file("album/drawing.svg", "<svg/>")
 file("album/photo.jpg.txt", "\xff\xd8\xff\xe0")
 file("album/other", "8BPS\0\1")                  -- a picture, if one nobody here reads
 assert(os.execute(("mkfifo '%s/album/pipe'"):format(root)))
@@ -87,8 +88,8 @@ local ALL = { table.unpack(ALBUM) }
 ALL[#ALL + 1] = "album/sub/one.png"
 ALL[#ALL + 1] = "album/sub/deep/two.png"
 
-equal({ take { "album" } }, { ALBUM, 5 }, "a folder")
-equal({ take({ "album" }, RECURSIVE) }, { ALL, 5 }, "a folder and those in it")
+equal({ take { "album" } }, { ALBUM, 6 }, "a folder")
+equal({ take({ "album" }, RECURSIVE) }, { ALL, 6 }, "a folder and those in it")
 equal(take { "album/" }, ALBUM, "a folder with a slash")
 equal({ take { "album/text.png", "album/.hidden.png", "absent", "album/sub" } },
       { { "album/text.png", "album/.hidden.png", "absent", "album/sub/one.png" }, 0 }, "files that are named are taken")

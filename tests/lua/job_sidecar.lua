@@ -28,9 +28,7 @@ end
 
 -- What a job does with a record: the message where it fails.
 local function take(output, r)
-  local text, message = output:prepare(r)
-  if text == nil then return message end
-  r.sidecar = text or nil
+  r.final = output:prepare(r) or nil
   local failed = assert(output:write { r })
   return failed[r.id]
 end
@@ -132,7 +130,31 @@ for _, case in ipairs { { "", "a dog\n" }, { "\r\n", "a dog\n" }, { "x\n\n", "x,
   equal(read "old.txt", case[2], "added")
 end
 fresh(("x"):rep((1 << 20) + 1), 0)
-check.fails("old.txt has 1048577 bytes, a caption is added to 1048576 at most", nil, start { append = true }:prepare(record(1, "old.jpg")))
+check.fails("old.txt has 1048577 bytes, a text has 1048576 at most", nil, start { append = true }:prepare(record(1, "old.jpg")))
+
+-- what the job wrote and somebody corrected stays as well
+fresh("", 0)
+os.remove "old.txt"
+local mine = record(1, "old.jpg")
+take(start {}, mine)
+output = start({}, { mine })
+equal(output:wants "old.jpg", true, "a sidecar of this job")
+write("old.txt", "a corrected dog\n")
+equal(output:wants "old.jpg", false, "a corrected sidecar")
+equal({ output:prepare(record(1, "old.jpg", "two dogs")) }, { false }, "a corrected sidecar")
+equal(start({}, {}):wants "old.jpg", false, "a sidecar of another job")
+
+-- sidecars that are asked for when the job is done already
+for _, settings in ipairs { {}, { append = true } } do
+  write("old.txt", "by hand\n")
+  os.remove "new.txt"
+  local done = { record(1, "old.jpg"), record(2, "new.jpg"), { id = 3, position = 3, file = "x.jpg", error = "broken", stage = "decode" } }
+  for _ = 1, 2 do
+    output = start(settings, done)
+    equal(next(assert(output:write(done))), nil, "failures")
+    equal({ read "old.txt", read "new.txt" }, { settings.append and "by hand, a dog\n" or "by hand\n", "a dog\n" }, "sidecars after the job")
+  end
+end
 
 -- ---- two pictures of one sidecar --------------------------------------------------------------------------
 
@@ -149,7 +171,12 @@ for _, settings in ipairs { {}, { append = true }, { overwrite = "older" } } do
   output = start(settings, { first })
   equal(take(output, record(2, "two.png", "a cat")), "two.txt has the caption of two.jpg already", "the second, in another run")
   equal(read "two.txt", "a dog\n", "sidecar")
+  local _, message = output:prepare(record(2, "two.png"))
+  equal(message, "two.txt has the caption of two.jpg already", "the second, when it is prepared")
 end
+write("two.txt", "by hand\n")
+output = start({}, { record(1, "two.jpg") })
+equal({ take(output, record(2, "two.png")) or false, read "two.txt" }, { false, "by hand\n" }, "two pictures of a sidecar of somebody else")
 output = start { overwrite = "always" }
 equal(take(output, record(1, "two.jpg")), nil, "the first")
 equal(take(output, record(2, "two.png", "a cat")), nil, "the second")
@@ -162,7 +189,7 @@ for i = 1, 6 do list[i] = record(i, picture(("k%d.jpg"):format(i)), "caption " .
 write("k2.txt", "by hand\n")
 local settings = { append = true }
 output = start(settings)
-for _, r in ipairs(list) do r.sidecar = assert(output:prepare(r)) end      -- committed; killed before any is written
+for _, r in ipairs(list) do r.final = assert(output:prepare(r)) end      -- committed; killed before any is written
 output:close()
 output = start(settings, list)
 assert(output:write { list[1], list[2] })                                  -- and again
@@ -181,7 +208,7 @@ assert(lfs.mkdir "taken")
 assert(lfs.mkdir "taken/a.txt")
 output = start { overwrite = "always" }
 list = { record(1, "taken/a.jpg"), record(2, "taken/b.jpg"), record(3, "gone/c.jpg") }
-for _, r in ipairs(list) do r.sidecar = assert(output:prepare(r)) end
+for _, r in ipairs(list) do r.final = assert(output:prepare(r)) end
 local failed = assert(output:write(list))
 equal({ failed[1], failed[2] or false, failed[3] },
       { "taken/a.txt: illegal operation on a directory", false, "gone/c.txt: no such file or directory" }, "failures")

@@ -55,6 +55,21 @@ check_fails("unsupported format TIFF", vision.decode "II*\0")
 check_fails("0.24 megapixels, limit 0.2", vision.load("tests/data/exif/Landscape_1.jpg", { max_megapixels = 0.2 }))
 check_error("path", vision.load)
 
+-- format
+for _, case in ipairs {       -- first bytes, format, decoded, document
+  { "\xff\xd8\xff\xe0",     "JPEG",       true,  false },
+  { read "tests/data/gif/plain.gif",       "GIF",  true, false },
+  { read "tests/data/webp/lossless.webp",  "WebP", true, false },
+  { "8BPS\0\1",             "Photoshop",  false, false },
+  { " \n%PDF-1.7",          "PDF",        false, true },
+  { "\xef\xbb\xbf<?xml",    "XML (SVG?)", false, true },
+} do
+  local name, decoded, document = vision.format(case[1])
+  check(name == case[2] and decoded == case[3] and document == case[4],
+        "%s: format is %s, %s, %s", case[2], name, decoded, document)
+end
+check(not vision.format "" and not vision.format " JPEG" and not vision.format "\xff\xd8", "a format of what is none")
+
 -- save_png
 local path = os.tmpname()
 local rgb = picture("abcdefghijkl", 2, 2, 3)
@@ -62,6 +77,23 @@ check(vision.save_png(path, rgb) == true, "save_png does not return true")
 check_bytes(assert(vision.load(path)), "abcdefghijkl", "saved and loaded")
 os.remove(path)
 check_fails("no/such/folder/a.png: No such file", vision.save_png("no/such/folder/a.png", rgb))
+
+-- encode_jpeg
+local function fnv(bytes)
+  local h = 0xcbf29ce484222325
+  for i = 1, #bytes do h = (h ~ bytes:byte(i)) * 0x100000001b3 end
+  return h
+end
+local small = vision.thumbnail(upright, { height = 160, width = 160 })
+for _, case in ipairs {
+  { small, nil, 0xd55e09f73d0c22d9 }, { small, 95, 0x6318ccca1fa1db4f }, { vision.convert(small, "L"), 80, 0x32124b63f2dbab39 } } do
+  local got = fnv(vision.encode_jpeg(case[1], { quality = case[2] }))
+  check(got == case[3], "JPEG of quality %s: digest %016x, Pillow's %016x", case[2], got, case[3])
+end
+check_shape(assert(vision.decode(vision.encode_jpeg(small))), 107, 160, 3)
+check_error("image: 4 channels, JPEG holds 1 or 3", vision.encode_jpeg, vision.convert(rgb, "RGBA"))
+check_error("image: 65501 x 1 pixels, JPEG holds 65500 each way at most", vision.encode_jpeg, picture(("a"):rep(65501), 1, 65501, 1))
+check_error("quality: 101, wanted 1 to 100", vision.encode_jpeg, rgb, { quality = 101 })
 
 -- resize, thumbnail, reduce
 check_shape(vision.resize(upright, { height = 224, width = 100 }), 224, 100, 3)

@@ -1,5 +1,5 @@
 -- cli/report.lua - how commands speak: errors on stderr, JSON lines on stdout.
-local json = require "lunette.json"
+local json = require "lunette.json_text"
 
 -- One line, whatever the names in it hold.
 local function warn(format, ...)

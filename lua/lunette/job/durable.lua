@@ -89,7 +89,7 @@ function durable.make_folders(folder)
 end
 
 -- Fills a new file of that name by produce(put); put(bytes) -> true or nil, message, code.
-local function fill(name, temporary, stat, produce)
+local function fill(name, temporary, stat, produce, finish)
   luv.fs_unlink(temporary)                    -- of a run that was killed
   local fd, message, code = luv.fs_open(temporary, "wx", MODE)
   if not fd then return refuse(name, message, code) end
@@ -110,22 +110,24 @@ local function fill(name, temporary, stat, produce)
   if stat then luv.fs_fchmod(fd, stat.mode & 511) end
   ok, message, code = produce(put)
   if ok then ok, message, code = drain() end
+  if ok and finish then ok, message, code = finish(fd) end
   if ok then ok, message, code = durable.sync(name, fd) end
   luv.fs_close(fd)
   return ok, message, code
 end
 
 --[[
-durable.replace(name, produce) -> true, or nil, message, code
+durable.replace(name, produce [, finish]) -> true, or nil, message, code
 
 Puts a file with the bytes that produce(put) writes by put(bytes) where 'name' is, at once: the old one is there until the
-new one is complete on disk.  The temporary file's name follows from 'name', so that the next try takes the place of one
-that was killed.  A link is replaced, not what it leads to.  The name itself is on disk after durable.sync_folder().
+new one is complete on disk.  finish(descriptor) is called behind the last byte, to set what a file has besides bytes.
+The temporary file's name follows from 'name', so that the next try takes the place of one that was killed.  A link is
+replaced, not what it leads to.  The name itself is on disk after durable.sync_folder().
 ]]
-function durable.replace(name, produce)
+function durable.replace(name, produce, finish)
   local folder, stem, suffix = path.split(name)
   local temporary = ("%s.lunette-%s"):format(folder, digest.string(stem .. "." .. suffix):sub(1, 16))
-  local ok, message, code = fill(name, temporary, durable.stat(name), produce)
+  local ok, message, code = fill(name, temporary, durable.stat(name), produce, finish)
   if ok then
     ok, message, code = luv.fs_rename(temporary, name)
     if ok then return true end

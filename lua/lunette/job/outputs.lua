@@ -29,6 +29,9 @@ records(n) iterates over the job's records with position > n, in order of positi
 ]]
 local outputs = {}
 
+-- Kinds that write per picture, by the setting that asks for them.
+outputs.single = { "sidecar", "xmp" }
+
 -- The first pattern that a name, in lower case, matches.
 local KINDS = {
   { "^metadata%.jsonl$", "metadata" },

@@ -1,5 +1,5 @@
 -- job/record.lua - a record of a job, the captions of one picture or why there are none, as a JSON object.
-local json = require "lunette.json"
+local json = require "lunette.json_text"
 
 local record = {}
 

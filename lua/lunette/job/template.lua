@@ -1,5 +1,5 @@
 -- job/template.lua - what is written for a picture, from its caption and its path: "{caption}, {folder}, {stem}".
-local json = require "lunette.json"
+local json = require "lunette.json_text"
 local path = require "lunette.job.path"
 
 -- Of a path a/b/photo.jpg

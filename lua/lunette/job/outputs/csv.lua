@@ -1,6 +1,6 @@
 -- job/outputs/csv.lua - captions.csv: RFC 4180 in UTF-8; what a name has that is not UTF-8 becomes U+FFFD.
 local lines = require "lunette.job.outputs.lines"
-local json  = require "lunette.json"
+local json  = require "lunette.json_text"
 
 local function field(value)
   if value == nil then return "" end

@@ -198,7 +198,7 @@ end
 local function mark_of(self) return ("%d %d %d"):format(self.base, self.bytes, self.position) end
 
 function Lines:flush()
-  if not self.known then
+  if not self.known and not self.fd then
     self.known = true
     return mark_of(self)
   end

@@ -2,7 +2,7 @@
 -- {"file_name", "text"} a line, for pictures that have a caption.
 local luv   = require "luv"
 local lines = require "lunette.job.outputs.lines"
-local json  = require "lunette.json"
+local json  = require "lunette.json_text"
 local path  = require "lunette.job.path"
 
 local function absolute(name) return name:find "^/" and name or luv.cwd() .. "/" .. name end

@@ -6,7 +6,7 @@
 -- writing it once.
 local luv     = require "luv"
 local durable = require "lunette.job.durable"
-local json    = require "lunette.json"
+local json    = require "lunette.json_text"
 local sqlite  = require "lunette.sqlite"
 
 local Database = {}
@@ -205,7 +205,7 @@ end
 local function mark_of(self) return ("%s %d %d"):format(self.job, self.base, self.position) end
 
 function Database:flush()
-  if not self.known then
+  if not self.known and not self.begun then
     self.known = true
     return mark_of(self)
   end
