@@ -59,7 +59,7 @@ lun_status image_decode(const uint8_t *bytes, size_t size, const decode_options 
   out->data = NULL;
   *facts = (decode_facts){ 1, 1 };
   if (format == NULL) return fail_unknown(bytes, size, error);
-  if (format->decode == NULL) return image_fail(error, LUN_EIO, "unsupported format %s", format->name);
+  if (format_ready(format, error) != LUN_OK) return error->code;
   if (format->decode(bytes, size, options, out, facts, error) == LUN_OK && options->orient)
     image_orient(out, facts->orientation, error);
   if (error->code != LUN_OK) {

@@ -50,12 +50,13 @@ static lun_status format(lun_ctx *cx, void *self, const lun_args *in, lun_result
   size_t size;
   const char *bytes = host->arg_str(in, "bytes", &size);
   const image_format *found = format_find((const uint8_t *)bytes, size);
+  image_error unready = { 0 };
   lun_status status;
   (void)cx;
   (void)self;
   if (found == NULL) return host->ret_nil(out);
   status = host->ret_str(out, found->name, strlen(found->name));
-  if (status == LUN_OK) status = host->ret_bool(out, found->decode != NULL);
+  if (status == LUN_OK) status = host->ret_bool(out, format_ready(found, &unready) == LUN_OK);
   if (status == LUN_OK) status = host->ret_bool(out, found->document);
   return status;
 }

@@ -68,8 +68,12 @@ lun_status image_check_size(int64_t height, int64_t width, const decode_options 
 typedef lun_status image_decoder(const uint8_t *bytes, size_t size, const decode_options *options,
                                  image *out, decode_facts *facts, image_error *error);
 
-/* jpeg.c, png.c, webp.c, gif.c: one each */
-image_decoder jpeg_decode, png_decode, webp_decode, gif_decode;
+/* jpeg.c, png.c, webp.c, gif.c; heif.c, avif.c, jxl.c where their libraries were there to build with */
+image_decoder jpeg_decode, png_decode, webp_decode, gif_decode, heif_decode, avif_decode, jxl_decode;
+
+/* Whether the library of a format is there to run with: opens it when first asked, before its decoder is called. */
+typedef lun_status image_library(image_error *error);
+image_library heif_ready_hevc, heif_ready_av1, avif_ready, jxl_ready;
 
 /* formats.c: what a file is; NULL if nothing known.  Sixteen bytes tell every format. */
 typedef struct image_format {
@@ -78,9 +82,13 @@ typedef struct image_format {
   size_t         length;       /* of the magic */
   int            document;     /* text and drawings, no pixels; may begin with white space or a byte order mark */
   image_decoder *decode;       /* NULL: known, not read */
+  image_library *ready;        /* NULL: always */
 } image_format;
 
 const image_format *format_find(const uint8_t *bytes, size_t size);
+
+/* Whether its pictures can be decoded here; if not, "unsupported format NAME", and why where that can be changed. */
+lun_status format_ready(const image_format *format, image_error *error);
 /* exif.c: orientation, 1 to 8, or 0 where none is stated */
 int exif_orientation(const uint8_t *bytes, size_t size);
 int exif_chunk_orientation(const uint8_t *chunk, size_t size, image_error *error);

@@ -22,7 +22,7 @@ typedef struct record {
   uint64_t bytes;            /* of the panels */
 } record;
 
-static const char magic[8] = "lunpack1";      /* grows with the arrangement of panels (isa.h) */
+static const char magic[8] = "lunpak1";       /* grows with the arrangement of panels (isa.h) */
 
 struct lun_pack_file {
   int      fd;               /* opened here: its lock is ours alone, also among the threads of a process */

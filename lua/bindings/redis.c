@@ -168,11 +168,16 @@ static const redisReply *push(lua_State *L, const redisReply *reply) {
 
 static int push_refusal(lua_State *L, const redisReply *refusal) {
   luaL_Buffer b;
-  size_t      i;
+  size_t      i, n = (size_t)refusal->len;
   luaL_pushfail(L);
   luaL_buffinit(L, &b);
-  if (refusal->type != REDIS_REPLY_ERROR) luaL_addstring(&b, "an answer of a kind that was not asked for");
-  else for (i = 0; i < (size_t)refusal->len && i < WORDS; i++) {
+  if (refusal->type != REDIS_REPLY_ERROR) {
+    luaL_addstring(&b, "an answer of a kind that was not asked for");
+    n = 0;
+  } else if (n > 0 && refusal->str[n - 1] == '.') {
+    n--;                                     /* messages are parts of sentences */
+  }
+  for (i = 0; i < n && i < WORDS; i++) {
     unsigned char byte = (unsigned char)refusal->str[i];
     luaL_addchar(&b, byte < ' ' || byte == 127 ? '?' : (char)byte);
   }
@@ -249,10 +254,12 @@ static const char *text_field(lua_State *L, const char *field, const char *other
 
 static double number_field(lua_State *L, const char *field, double otherwise, double least, double most) {
   double x = otherwise;
+  char   wanted[64];
   if (lua_getfield(L, 1, field) != LUA_TNIL) {
     x = lua_tonumber(L, -1);
+    snprintf(wanted, sizeof wanted, "%g to %g", least, most);
     luaL_argcheck(L, lua_type(L, -1) == LUA_TNUMBER && x >= least && x <= most, 1,
-                  lua_pushfstring(L, "%s is %s, wanted %f to %f", field, luaL_tolstring(L, -1, NULL), least, most));
+                  lua_pushfstring(L, "%s is %s, wanted %s", field, luaL_tolstring(L, -1, NULL), wanted));
   }
   return x;
 }
@@ -287,7 +294,7 @@ static int redis_connect(lua_State *L) {
   username = text_field(L, "username", NULL);
   password = text_field(L, "password", NULL);
   port = (int)number_field(L, "port", 6379, 1, 65535);
-  db = (int)number_field(L, "db", 0, 0, 1000000);
+  db = (int)number_field(L, "db", 0, 0, 65535);
   timeout = number_field(L, "timeout", 5, 0.001, LONGEST);
   limit.tv_sec = (time_t)timeout;
   limit.tv_usec = (suseconds_t)((timeout - (double)limit.tv_sec) * 1e6);

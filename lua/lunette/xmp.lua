@@ -5,7 +5,8 @@
 --   print(xmp.read(packet).description)
 --
 -- A packet is read with expat and edited as text: what is not replaced stays byte for byte, whatever it means to others.
-local lxp = require "lxp"
+local lxp  = require "lxp"
+local json = require "lunette.json_text"
 
 local xmp = {}
 
@@ -25,14 +26,7 @@ for _, field in ipairs(FIELDS) do FIELD_OF[DC .. " " .. field] = field end
 -- What XML 1.0 can hold of any bytes: U+FFFD for what is no UTF-8, no control characters, no U+FFFE and U+FFFF.
 local function clean(text)
   if type(text) ~= "string" then error(("a text is a %s, wanted a string"):format(type(text)), 3) end
-  local out, at = {}, 1
-  repeat
-    local _, bad = utf8.len(text, at)
-    out[#out + 1] = text:sub(at, bad and bad - 1)
-    out[#out + 1] = bad and "\u{FFFD}"
-    at = bad and bad + 1
-  until not bad
-  return (table.concat(out):gsub("[\0-\8\v\f\14-\31]", ""):gsub("\xEF\xBF[\xBE\xBF]", ""))
+  return (json.valid(text):gsub("[\0-\8\v\f\14-\31]", ""):gsub("\xEF\xBF[\xBE\xBF]", ""))
 end
 
 local ESCAPES = { ["&"] = "&amp;", ["<"] = "&lt;", [">"] = "&gt;", ['"'] = "&quot;", ["\r"] = "&#xD;" }

@@ -3,13 +3,13 @@
 ** there, bit for bit; what is not the same weight, or was left half made, or has no room, is packed anew.
 */
 #define _GNU_SOURCE    /* memfd_create, F_ADD_SEALS */
-#include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
-#include "file_bytes.h"
+#include <unistd.h>
 #include "op_call.h"
+#include "lun_files.h"
 #include "cpu/isa.h"
 #include "cpu/pack_file.h"
 
@@ -31,10 +31,15 @@ static const row rows[] = {
 };
 enum { ROWS = sizeof rows / sizeof *rows, M = 17, MOST = M * 128 };
 
-static const char *write_model(const char *name, uint64_t seed) {
+typedef struct model { char path[400]; } model;
+
+static model write_model(const char *name, uint64_t seed) {
+  const char *folder = getenv("TMPDIR");
   lun_ctx    *cx = lun_open(1);
-  const char *path = in_folder(name);
-  lun_writer *out = lun_writer_open(cx, LUN_GGUF, path);
+  model       m;
+  lun_writer *out;
+  snprintf(m.path, sizeof m.path, "%s/lunette-packs-%d-%s.gguf", folder ? folder : "/tmp", (int)getpid(), name);
+  out = lun_writer_open(cx, LUN_GGUF, m.path);
   noise_state = seed;
   for (int i = 0; i < ROWS && out; i++) {
     lun_tensor *t = random_tensor(cx, 0, 2, rows[i].dim);
@@ -42,7 +47,7 @@ static const char *write_model(const char *name, uint64_t seed) {
   }
   CHECK(out && lun_writer_close(out) == LUN_OK, "%s", lun_message(cx));
   lun_close(cx);
-  return path;
+  return m;
 }
 
 typedef struct answer {
@@ -116,7 +121,8 @@ static void check_sharing(const char *path, const answer *want, int64_t all) {
 }
 
 static void check_other_models(const char *path, const answer *want, int64_t all) {
-  const char *other = write_model("other.gguf", 99);
+  model       made = write_model("other", 99);
+  const char *other = made.path;
   answer      others, changed;
   int         fd = shared_file();
   run(other, -1, &others);
@@ -135,6 +141,7 @@ static void check_other_models(const char *path, const answer *want, int64_t all
   run(other, -1, &changed);
   CHECK(same(&changed, want), "the model's contents are the first one's now");
   EXPECT(other, fd, &changed, 0, all, 0);
+  remove(other);
   close(fd);
 }
 
@@ -347,7 +354,8 @@ static int descriptors(void) {
 int main(void) {
   static answer want;
   int           before = descriptors();
-  const char   *path = write_model("model.gguf", 1);
+  model         made = write_model("first", 1);
+  const char   *path = made.path;
   int64_t       all = packs_of(path);
   run(path, -1, &want);
   CHECK(want.code == LUN_OK, "%s", want.message);
@@ -363,6 +371,6 @@ int main(void) {
   check_outlives(path);
   check_memory(path, &want);
   CHECK(descriptors() == before, "%d descriptors open, %d before", descriptors(), before);
-  remove_folder();
+  remove(path);
   return check_end();
 }

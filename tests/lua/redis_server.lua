@@ -51,7 +51,7 @@ function Server:stop(signal)
   if self.process then self.process:kill(signal or "sigterm") end
   while self.process do luv.run "once" end
 end
-Server.__close = Server.stop
+function Server:__close() self:stop() end
 
 -- The url of a stream on it, through its Unix socket.
 function Server:url(stream) return ("redis://%s/%s"):format(self.path:gsub("/", "%%2F"), stream) end

@@ -77,6 +77,7 @@ end
 
 -- ---- one copy ----
 
+local whole                      -- bytes of all packs of MINI
 local want = { [MINI] = alone(MINI), [SMALL] = alone(SMALL) }
 
 -- bytes of a process's mappings of the file: all, and its share of them
@@ -100,22 +101,21 @@ do
     local found, added, private, ids = p:answer()
     check.equal(ids, want[MINI], "ids of process " .. i)
     check.equal(private, 0, "bytes private in process " .. i)
-    sum.found, sum.added, sum.each = sum.found + found, sum.added + added, found + added
+    sum.found, sum.added, whole = sum.found + found, sum.added + added, found + added
   end
   check.equal(sum.found, 2 * sum.added, "all three started at once: each pack was added once and found twice")
   local all = 0
   for i, p in ipairs(list) do
     local rss, pss = mapped(p.pid)
-    check.ok(rss > 0.9 * sum.each, "process %d maps %d of %d bytes", i, rss, sum.each)
+    check.ok(rss > 0.9 * whole, "process %d maps %d of %d bytes", i, rss, whole)
     all = all + pss
   end
-  check.ok(all > 0.9 * sum.each and all < 1.1 * sum.each, "the three hold %d bytes together, one copy is %d", all, sum.each)
+  check.ok(all > 0.9 * whole and all < 1.1 * whole, "the three hold %d bytes together, one copy is %d", all, whole)
   for _, p in ipairs(list) do p:finish() end
 
-  check.equal({ expect(MINI, fd, "one that comes later", want[MINI]) }, { sum.each, 0, 0 }, "found, added, private of one that comes later")
+  check.equal({ expect(MINI, fd, "one that comes later", want[MINI]) }, { whole, 0, 0 }, "found, added, private of one that comes later")
   local found = expect(SMALL, fd, "another model", want[SMALL])
   check.equal(found, 0, "found of another model")
-  check.equal({ expect(MINI, fd, "the first model again", want[MINI]) }, { sum.each, 0, 0 }, "found, added, private after another model")
   luv.fs_close(fd)
 end
 
@@ -135,8 +135,7 @@ do
   end
   check.equal(killed, 12, "processes killed")
   local found, added, private = expect(MINI, fd, "after twelve that were killed", want[MINI])
-  check.equal(private, 0, "bytes private after twelve that were killed")
-  check.equal({ expect(MINI, fd, "and one more", want[MINI]) }, { found + added, 0, 0 }, "found, added, private of one more")
+  check.equal({ found + added, private }, { whole, 0 }, "found or added, and private, after twelve that were killed")
   luv.fs_close(fd)
 end
 
@@ -181,7 +180,7 @@ check.raises("load: shared is a string, wanted a number", lunette.load, SMALL, {
 do
   local fd = assert(lunette.make_packs())
   check.fails("no/such/model: not a directory", "io", lunette.load("no/such/model", { shared = fd }))
-  check.fails("h.9.", "io", lunette.load(with_layers(10), { shared = fd }))
+  check.fails("h.3.ln_1.weight", "io", lunette.load(with_layers(10), { shared = fd }))
   check.ok(lunette.load(SMALL, { shared = fd }), "a model loads after one that did not")
   check.ok(lunette.load(SMALL).shared == nil, "shared without being asked")
   luv.fs_close(fd)

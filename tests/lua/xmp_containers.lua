@@ -172,6 +172,7 @@ refused("it ends at byte 12, where byte 16 was wanted", "RIFF\4\0\0\0WEBP")
 
 local GIF = "GIF89a\1\0\1\0\0\0\0"
 refused("no block at byte 13", GIF .. "junk")
+refused("it is made of more than 4194304 pieces", GIF .. ("\x21\xFE\0"):rep(1500000) .. ";")
 refused("XMP without its trailer", GIF .. "\x21\xFF\x0BXMP DataXMP\3abc\0;")
 refused("two packets of XMP", (put(GIF .. ";", "a"):gsub(";$", "") .. put(GIF .. ";", "b"):sub(#GIF + 1)))
 

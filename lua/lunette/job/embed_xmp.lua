@@ -10,10 +10,14 @@ local CONTAINERS = {}
 for i, name in ipairs { "jpeg", "png", "webp", "gif" } do CONTAINERS[i] = require("lunette.job.containers." .. name) end
 
 local LARGEST = 1 << 24       -- bytes of a packet, and of all that is read at once
+local PIECES  = 1 << 22       -- that a file may be made of: a GIF of 1 GB as it should be, or a few seconds of one that should not
 local WINDOW  = 1 << 14       -- bytes read ahead
 local BLOCK   = 1 << 18       -- bytes copied at a time
 
 -- ---- a file that is not trusted ---------------------------------------------------------------
+
+-- "EIO: i/o error" of luv -> "i/o error"
+local function reason(message) return message:match "^%u+: ([^:]*)" or message end
 
 -- Positions count from 0; what the file does not hold or what it should not hold raises { message }.
 local source = {}
@@ -30,9 +34,11 @@ end
 function source:bytes(at, count)
   self:within(at + count)
   if count > LARGEST then self:refuse("XMP of %d bytes, at most %d are read", count, LARGEST) end
+  self.reads = self.reads + 1
+  if self.reads > PIECES then self:refuse("it is made of more than %d pieces", PIECES) end
   if at < self.from or at + count > self.from + #self.window then
     local window, message = luv.fs_read(self.fd, math.max(count, WINDOW), at)
-    if not window then error { message } end
+    if not window then error { reason(message) } end
     self.window, self.from = window, at
     if #window < count then self:refuse("it has become shorter") end
   end
@@ -75,10 +81,10 @@ local function open(path)
   if stat and stat.type ~= "file" then return nil, ("%s: it is a %s, wanted a file"):format(path, stat.type) end
   local fd
   if stat then fd, message = luv.fs_open(path, "r", 0) end
-  if not fd then return nil, ("%s: %s"):format(path, message:match "^%u+: ([^:]*)" or message) end
+  if not fd then return nil, ("%s: %s"):format(path, reason(message)) end
   stat = luv.fs_fstat(fd)
   local self = setmetatable({ path = path, target = luv.fs_realpath(path) or path, fd = fd, stat = stat }, picture)
-  self.source = setmetatable({ fd = fd, size = stat.size, window = "", from = 0 }, source)
+  self.source = setmetatable({ fd = fd, size = stat.size, window = "", from = 0, reads = 0 }, source)
   local found
   found, message = attempt(path, read, self.source)
   if not found then
@@ -102,15 +108,15 @@ local function unchanged(self)
   local now = luv.fs_stat(self.path)
   local was = self.stat
   return now and now.ino == was.ino and now.dev == was.dev and now.size == was.size and
-         now.mtime.sec == was.mtime.sec and now.mtime.nsec == was.mtime.nsec
+         now.ctime.sec == was.ctime.sec and now.ctime.nsec == was.ctime.nsec
 end
 
 -- Gives put() the bytes 'from' to 'past' - 1.
 local function copy(self, put, from, past)
   while from < past do
     local piece, message, code = luv.fs_read(self.fd, math.min(past - from, BLOCK), from)
-    if not piece then return nil, message, code end
-    if piece == "" then return nil, "it has become shorter" end
+    if not piece then return nil, ("%s: %s"):format(self.path, reason(message)), code end
+    if piece == "" then return nil, self.path .. ": it became shorter while XMP was written into it" end
     local ok, why, kind = put(piece)
     if not ok then return nil, why, kind end
     from = from + #piece

@@ -3,8 +3,10 @@
 -- Outputs of single pictures (sidecars) come first: a picture whose own output cannot be written has failed, and
 -- the collective outputs say so.
 local outputs = require "lunette.job.outputs"
+local place   = require "lunette.job.place"
 
-local CHUNK = 256            -- records in memory
+local CHUNK  = 256           -- records in memory
+local SINGLE = { "sidecar", "xmp" }
 
 local Emitter = {}
 Emitter.__index = Emitter
@@ -30,62 +32,89 @@ end
 local function write(self, entry, list)
   local failed = want(entry.output:write(list))
   if not entry.single then return end
-  for _, record in ipairs(list) do
-    local message = failed[record.id]
-    if message then self.store:spoil(record.id, message) end
-    if not message and record.touched then self.store:touched(record.id, record.touched.size, record.touched.mtime) end
-  end
+  for id, message in pairs(failed) do self.store:spoil(id, message) end
 end
 
+local function mark(self, entry, value) self.store:mark(entry.path, value, entry.position) end
+
+-- Writes the records up to position 'last'; the mark is durable with the next commit.
 local function advance(self, entry, last)
+  if entry.position == last then return end
   while entry.position < last do
-    for list in chunks(self.store:records(entry.position, math.min(entry.position + CHUNK, last))) do write(self, entry, list) end
-    entry.position = math.min(entry.position + CHUNK, last)
+    local till = math.min(entry.position + CHUNK, last)
+    for list in chunks(self.store:records(entry.position, till)) do write(self, entry, list) end
+    entry.position = till
   end
+  mark(self, entry, want(entry.output:flush()))
 end
 
-local function flush(self, entry)
-  self.store:mark(entry.path, want(entry.output:flush()), entry.position)
-end
+-- ---- opening ---------------------------------------------------------------------------------
 
--- The outputs that settings ask for: { path, output, single }, those of single pictures first; or nil, message.
-local function make(settings, mark_of)
+-- The outputs that settings ask for, those of single pictures first: { { kind, path }, ... }, or nil, message
+local function asked_for(settings)
   local list = {}
-  local function add(kind, path, single)
-    settings.mark = mark_of(path)
-    local output, message = kind.open(path, settings)
-    if not output then return nil, message end
-    list[#list + 1] = { path = path, output = output, single = single }
-    return true
-  end
-  for _, name in ipairs(outputs.single) do
-    if settings[name] then
-      local ok, message = add(require("lunette.job.outputs." .. name), name, true)
-      if not ok then return nil, message end
-    end
+  for _, name in ipairs(SINGLE) do
+    if settings[name] then list[#list + 1] = { kind = require("lunette.job.outputs." .. name), path = name, single = true } end
   end
   for _, path in ipairs(settings.out or {}) do
     local kind, message = outputs.kind(path)
-    if kind then kind, message = add(kind, path, false) end
     if not kind then return nil, message end
+    list[#list + 1] = { kind = kind, path = place.absolute(path), name = path }
   end
   return list
 end
 
--- open(store, settings) -> emitter, or nil, message.  The outputs are as their marks say when it returns.
+local function every(store) return function (position) return store:records(position) end end
+
+-- Brings an output to the state that its mark names, or to that of the job file if it holds what is not true any more.
+local function resume(self, entry, known, rebuild)
+  local records = every(self.store)
+  local value
+  entry.position = known.position
+  if rebuild and known.mark and not entry.single then
+    value = want(entry.output:rebuild(records))
+  else
+    local ok, message = entry.output:resume(known.mark, records)
+    if not ok then error(message, 0) end
+    value = message
+  end
+  if value then entry.position = self.store:last_position() end        -- it was written again
+  if not known.mark then value = want(entry.output:flush()) end
+  if value then mark(self, entry, value) end
+end
+
+-- open(store, settings) -> emitter; raises.  The outputs are as the job file says of them once that is committed, which
+-- has to be before emit().
 local function open(store, settings)
   local self = setmetatable({ store = store }, Emitter)
-  local message
-  self.entries, message = make(settings, function (path) return store:output(path).mark end)
-  if not self.entries then return nil, message end
+  self.entries = want(asked_for(settings))
+  local rebuild = store:get "rebuild" == 1
   for _, entry in ipairs(self.entries) do
     local known = store:output(entry.path)
-    entry.position = known.position
+    local given = setmetatable({ mark = known.mark }, { __index = settings })
+    entry.output = want(entry.kind.open(entry.name, given))
+    resume(self, entry, known, rebuild)
     self.thumbnail = self.thumbnail or entry.output.thumbnail
-    local ok, why = entry.output:resume(known.mark, function (position) return store:records(position) end)
-    if not ok then return nil, why end
   end
+  store:set("rebuild", 0)
   return self
+end
+
+-- export(store, settings) -> number of records; raises.  Writes the outputs and no job file.
+local function export(store, settings)
+  local failed, function_of = nil, {}
+  for _, name in ipairs { "mark", "set", "emitted" } do function_of[name] = function () end end
+  function function_of.get() return nil end
+  function function_of.output() return { position = 0 } end
+  function function_of.redone() return function () end end
+  function function_of.spoil(_, _, message) failed = failed or message end
+  function function_of.records(_, ...) return store:records(...) end
+  function function_of.last_position() return store:last_position() end
+  local self = open(function_of, settings)
+  self:emit()
+  self:close()
+  if failed then error(failed, 0) end
+  return store:last_position()
 end
 
 -- Whether any output would have a picture's record.
@@ -108,39 +137,42 @@ function Emitter:accepts(file)
   return true
 end
 
--- What a single picture's output will hold, for the job file: see outputs/sidecar.lua.
+-- What outputs of a single picture have to say before its record is committed: see outputs/sidecar.lua and xmp.lua.
 function Emitter:prepare(record)
   for _, entry in ipairs(self.entries) do
-    if entry.output.prepare then record.final = entry.output:prepare(record) or record.final end
+    local output = entry.output
+    if output.prepare then
+      local text, message = output:prepare(record)
+      if text == nil then return nil, message end
+      record.final = text or nil
+    end
+    if output.size_after then record.size = output:size_after(record) end
   end
+  return true
 end
 
--- Writes the records that have come since, up to position 'last'.
+-- Writes the records that have come since; returns those that replace older ones.
 function Emitter:emit()
-  local last = self.store:last_position()
-  local redone = {}
+  local last, redone = self.store:last_position(), {}
   for record in self.store:redone() do redone[#redone + 1] = record end
   for _, entry in ipairs(self.entries) do
     if entry.single and #redone > 0 then write(self, entry, redone) end
-    local behind = entry.position < last
     advance(self, entry, last)
-    if behind then flush(self, entry) end
   end
   self.store:emitted(last)
+  return redone
 end
 
--- The collective outputs from nothing, where they hold records that were made again.
+-- Collective outputs from nothing, since they hold records that were made again.
 function Emitter:rebuild()
   for _, entry in ipairs(self.entries) do
-    if not entry.single then
-      self.store:mark(entry.path, want(entry.output:rebuild(function (position) return self.store:records(position) end)),
-                      self.store:last_position())
-    end
+    if not entry.single then mark(self, entry, want(entry.output:rebuild(every(self.store)))) end
   end
+  self.store:set("rebuild", 0)
 end
 
 function Emitter:close()
   for _, entry in ipairs(self.entries) do want(entry.output:close()) end
 end
 
-return { open = open }
+return { open = open, export = export }

@@ -10,7 +10,6 @@ Listing.__index = Listing
 local function finish(self)
   self.finished = true
   self:stop()
-  self.on_end()
 end
 
 -- Meets inputs until the slice is over; false when nothing more can be met now.
@@ -63,7 +62,7 @@ function Listing:stop()
   end
 end
 
--- start { inputs, recursive, null, meet(file, problem, bytes), on_slice(), on_end(), guard } -> listing
+-- start { inputs, recursive, null, meet(file, problem, bytes), on_slice(), guard } -> listing
 -- listing.counts is that of lunette.inputs.
 local function start(self)
   setmetatable(self, Listing)

@@ -11,7 +11,7 @@ local VERSION = 1
 local SCHEMA = [[
 CREATE TABLE job(name TEXT PRIMARY KEY, value) WITHOUT ROWID;
 CREATE TABLE run(                       -- what captions depend on beside the picture
-  id INTEGER PRIMARY KEY, digest TEXT UNIQUE, settings TEXT);
+  id INTEGER PRIMARY KEY, settings TEXT UNIQUE);
 CREATE TABLE image(
   id INTEGER PRIMARY KEY,
   path TEXT,                            -- absolute; what the picture is known by
@@ -20,17 +20,17 @@ CREATE TABLE image(
   run INTEGER,                          -- run.id the record is of
   todo INTEGER NOT NULL,                -- 1: to be captioned (again if there is a record), 2: the same, left by an
                                         -- earlier run, 3: a worker has it, 0: no
-  attempts INTEGER NOT NULL DEFAULT 0,  -- workers that died of it
   state TEXT,                           -- of the record: done, failed, dropped, elsewhere; NULL: none yet
   position INTEGER,                     -- of the record in the outputs
   redone INTEGER NOT NULL DEFAULT 0,    -- 1: the outputs of single pictures hold an older record
   text TEXT, ids TEXT, score REAL, tokens INTEGER, sequences TEXT, ms REAL, width INTEGER, height INTEGER,
   error TEXT, stage TEXT,
-  ticket TEXT,                          -- of a queue: its name for this input
+  ticket TEXT,                          -- of a queue: its name for this input, until the queue has confirmed it
   final TEXT, thumbnail BLOB);          -- for outputs, until they have it
 CREATE INDEX image_path ON image(path);
 CREATE INDEX image_todo ON image(todo, id) WHERE todo > 0;
-CREATE INDEX image_next ON image(id) WHERE position IS NULL AND todo = 0 AND state IN ('done', 'failed');
+CREATE INDEX image_next ON image(id) WHERE position IS NULL AND ticket IS NULL AND todo = 0 AND state IN ('done', 'failed');
+CREATE INDEX image_ticket ON image(id) WHERE ticket IS NOT NULL;
 CREATE INDEX image_kept ON image(position) WHERE final IS NOT NULL OR thumbnail IS NOT NULL;
 CREATE INDEX image_redone ON image(id) WHERE redone = 1;
 CREATE INDEX image_state ON image(state, id);
@@ -40,6 +40,7 @@ CREATE TABLE output(path TEXT PRIMARY KEY, mark TEXT, position INTEGER NOT NULL 
 
 local Store = {}
 Store.__index = Store
+Store.__close = function (self) self:close() end
 
 -- Errors of the database stop whatever the job does: they are raised.
 local function want(value, message)
@@ -93,98 +94,7 @@ function Store:close(keep)
   if not ok then error(message, 0) end
 end
 
--- ---- what the job is ------------------------------------------------------------------------
-
-function Store:get(name)
-  local row = self.db:row("SELECT value FROM job WHERE name = ?", name)
-  return row and row.value
-end
-
-function Store:set(name, value) self:run("INSERT OR REPLACE INTO job VALUES (?, ?)", name, value) end
-
--- The number of the run with this digest.
-function Store:run_id(digest, settings)
-  self:run("INSERT OR IGNORE INTO run(digest, settings) VALUES (?, ?)", digest, settings)
-  return self.db:row("SELECT id FROM run WHERE digest = ?", digest).id
-end
-
-function Store:run_settings(id)
-  local row = id and self.db:row("SELECT settings FROM run WHERE id = ?", id)
-  return row and row.settings
-end
-
--- ---- pictures -------------------------------------------------------------------------------
-
-function Store:find(path)
-  return self.db:row("SELECT id, size, mtime, run, todo, state FROM image WHERE path = ? LIMIT 1", path)
-end
-
--- A picture that is to be captioned; its row number.
-function Store:add(image)
-  self:run("INSERT INTO image(path, file, size, mtime, run, todo, ticket) VALUES (?, ?, ?, ?, ?, 1, ?)",
-           image.path, image.file, image.size, image.mtime, image.run, image.ticket)
-  return self.db:last_id()
-end
-
--- One that has to be captioned again, or still.
-function Store:again(id, image)
-  self:run("UPDATE image SET todo = 1, attempts = 0, file = ?, size = ?, mtime = ?, run = ?, ticket = ? WHERE id = ?",
-           image.file, image.size, image.mtime, image.run, image.ticket, id)
-end
-
--- What earlier runs left is taken up when it is met again.
-function Store:leave()
-  self:run "UPDATE image SET todo = 2 WHERE todo IN (1, 3)"
-end
-
--- Up to 'most' pictures to be captioned, in order of their numbers; they count as under way.
-function Store:take(most)
-  local list = {}
-  for row in self.db:rows("SELECT id, file, attempts, ticket FROM image WHERE todo = 1 ORDER BY id LIMIT ?", most) do
-    list[#list + 1] = row
-  end
-  for _, row in ipairs(list) do self:run("UPDATE image SET todo = 3 WHERE id = ?", row.id) end
-  return list
-end
-
--- The record of a picture.  Where the outputs hold an older one they have to be made anew.
-function Store:put(id, record)
-  local was = self.db:row("SELECT position FROM image WHERE id = ?", id)
-  local redone = was and was.position ~= nil
-  self:run([[UPDATE image SET todo = 0, state = ?, text = ?, ids = ?, score = ?, tokens = ?, sequences = ?, ms = ?, width = ?, height = ?,
-             error = ?, stage = ?, final = ?, thumbnail = ?, redone = ? WHERE id = ?]],
-           record.state, record.text, record.ids and cjson.encode(record.ids), record.score, record.tokens,
-           record.sequences and cjson.encode(record.sequences), record.ms, record.width, record.height, record.error, record.stage, record.final, record.thumbnail and sqlite.blob(record.thumbnail), redone and 1 or 0, id)
-  if redone then self:set("rebuild", 1) end
-end
-
--- The file was written by the job itself, and is that size and that old now.
-function Store:touched(id, size, mtime) self:run("UPDATE image SET size = ?, mtime = ? WHERE id = ?", size, mtime, id) end
-
--- Writing what a picture's own output holds has failed.
-function Store:spoil(id, message)
-  self:run([[UPDATE image SET state = 'failed', error = ?, stage = 'write', text = NULL, ids = NULL, score = NULL, tokens = NULL,
-             sequences = NULL WHERE id = ?]], message, id)
-end
-
--- ---- outputs --------------------------------------------------------------------------------
-
--- Gives records that have none their positions, in the order of the pictures: of pictures before number 'limit', or of all.
-function Store:assign(limit)
-  local next_position = (self.db:row "SELECT max(position) AS n FROM image".n or 0) + 1
-  local ids = {}
-  for row in self.db:rows([[SELECT id FROM image WHERE position IS NULL AND todo = 0 AND state IN ('done', 'failed') AND id < ?
-                            ORDER BY id]], limit or math.maxinteger) do
-    ids[#ids + 1] = row.id
-  end
-  for i, id in ipairs(ids) do self:run("UPDATE image SET position = ? WHERE id = ?", next_position + i - 1, id) end
-  return #ids
-end
-
--- The number of the first picture that has no record yet.
-function Store:first_todo()
-  return self.db:row "SELECT min(id) AS n FROM image WHERE todo IN (1, 3)".n
-end
+-- ---- records -----------------------------------------------------------------------------
 
 local COLUMNS = "id, position, file, path, text, ids, score, tokens, sequences, ms, width, height, error, stage, final, thumbnail"
 
@@ -202,6 +112,127 @@ local function revived(next_row, rows)
   end
 end
 
+-- ---- what the job is ------------------------------------------------------------------------
+
+function Store:get(name)
+  local row = self.db:row("SELECT value FROM job WHERE name = ?", name)
+  return row and row.value
+end
+
+function Store:set(name, value) self:run("INSERT OR REPLACE INTO job VALUES (?, ?)", name, value) end
+
+-- The number of the run with these settings (identity.lua).
+function Store:run_id(settings)
+  self:run("INSERT OR IGNORE INTO run(settings) VALUES (?)", settings)
+  return self.db:row("SELECT id FROM run WHERE settings = ?", settings).id
+end
+
+function Store:run_settings(id)
+  local row = id and self.db:row("SELECT settings FROM run WHERE id = ?", id)
+  return row and row.settings
+end
+
+-- ---- pictures -------------------------------------------------------------------------------
+
+function Store:find(path)
+  return self.db:row("SELECT id, size, mtime, run, todo, state, error FROM image WHERE path = ? LIMIT 1", path)
+end
+
+-- A picture that is to be captioned; its row number.
+function Store:add(image)
+  self:run("INSERT INTO image(path, file, size, mtime, run, todo, ticket) VALUES (?, ?, ?, ?, ?, 1, ?)",
+           image.path, image.file, image.size, image.mtime, image.run, image.ticket)
+  return self.db:last_id()
+end
+
+-- One that has to be captioned again, or still.
+function Store:again(id, image)
+  self:run("UPDATE image SET todo = 1, file = ?, size = ?, mtime = ?, run = ?, ticket = ? WHERE id = ?",
+           image.file, image.size, image.mtime, image.run, image.ticket, id)
+end
+
+-- What earlier runs left is taken up when it is met again.
+function Store:leave()
+  self:run "UPDATE image SET todo = 2 WHERE todo IN (1, 3)"
+end
+
+-- Up to 'most' pictures to be captioned, in order of their numbers; they count as under way.
+function Store:take(most)
+  local list = {}
+  for row in self.db:rows("SELECT id, file, path FROM image WHERE todo = 1 ORDER BY id LIMIT ?", most) do
+    list[#list + 1] = row
+  end
+  for _, row in ipairs(list) do self:run("UPDATE image SET todo = 3 WHERE id = ?", row.id) end
+  return list
+end
+
+-- The record of a picture.  Where the outputs hold an older one they have to be made anew.
+function Store:put(id, record)
+  local was = self.db:row("SELECT position FROM image WHERE id = ?", id)
+  local redone = was and was.position ~= nil
+  self:run([[UPDATE image SET todo = 0, state = ?, text = ?, ids = ?, score = ?, tokens = ?, sequences = ?, ms = ?, width = ?, height = ?,
+             error = ?, stage = ?, final = ?, thumbnail = ?, redone = ? WHERE id = ?]],
+           record.state, record.text, record.ids and cjson.encode(record.ids), record.score, record.tokens,
+           record.sequences and cjson.encode(record.sequences), record.ms, record.width, record.height,
+           record.error, record.stage, record.final, record.thumbnail and sqlite.blob(record.thumbnail), redone and 1 or 0, id)
+  if record.size then self:run("UPDATE image SET size = ? WHERE id = ?", record.size, id) end     -- once an output has written into it
+  if redone then self:set("rebuild", 1) end
+end
+
+-- Writing what a picture's own output holds has failed.
+function Store:spoil(id, message)
+  self:run([[UPDATE image SET state = 'failed', error = ?, stage = 'write', text = NULL, ids = NULL, score = NULL, tokens = NULL,
+             sequences = NULL WHERE id = ?]], message, id)
+end
+
+-- What could not be listed and was not met again is no failure any more; how many.
+function Store:forget_problems(met)
+  local gone = {}
+  for row in self.db:rows "SELECT id, path, position FROM image WHERE stage = 'list' AND state = 'failed'" do
+    if not met[row.path] then gone[#gone + 1] = row end
+  end
+  for _, row in ipairs(gone) do
+    self:run("UPDATE image SET state = 'dropped' WHERE id = ?", row.id)
+    if row.position then self:set("rebuild", 1) end
+  end
+  return #gone
+end
+
+-- ---- queues ---------------------------------------------------------------------------------
+
+function Store:ticket(id, ticket) self:run("UPDATE image SET ticket = ? WHERE id = ?", ticket, id) end
+
+-- Iterator of the records that a queue has to confirm.
+function Store:unconfirmed()
+  return revived(self.db:rows("SELECT ticket, " .. COLUMNS .. [[ FROM image WHERE ticket IS NOT NULL AND todo = 0
+                               AND state IN ('done', 'failed', 'dropped') ORDER BY id]]))
+end
+
+-- Whether the queue says that a record is ours; one that is not stays out of the outputs, unless they have it.
+function Store:confirmed(id, ours)
+  self:run("UPDATE image SET ticket = NULL WHERE id = ?", id)
+  if not ours then self:run("UPDATE image SET state = 'elsewhere' WHERE id = ? AND position IS NULL", id) end
+end
+
+-- ---- outputs --------------------------------------------------------------------------------
+
+-- Gives records that have none their positions, in the order of the pictures: of pictures before number 'limit', or of all.
+function Store:assign(limit)
+  local next_position = (self.db:row "SELECT max(position) AS n FROM image".n or 0) + 1
+  local ids = {}
+  for row in self.db:rows([[SELECT id FROM image WHERE position IS NULL AND ticket IS NULL AND todo = 0 AND state IN ('done', 'failed') AND id < ?
+                            ORDER BY id]], limit or math.maxinteger) do
+    ids[#ids + 1] = row.id
+  end
+  for i, id in ipairs(ids) do self:run("UPDATE image SET position = ? WHERE id = ?", next_position + i - 1, id) end
+  return #ids
+end
+
+-- The number of the first picture that has no record yet.
+function Store:first_todo()
+  return self.db:row "SELECT min(id) AS n FROM image WHERE todo IN (1, 3)".n
+end
+
 -- Iterator of the records after a position, in order; of those before or at 'last' if given.
 function Store:records(position, last)
   return revived(self.db:rows("SELECT " .. COLUMNS .. [[ FROM image WHERE position > ? AND position <= ? AND state IN ('done', 'failed')
@@ -217,6 +248,18 @@ end
 function Store:emitted(position)
   self:run("UPDATE image SET final = NULL, thumbnail = NULL WHERE position <= ? AND (final IS NOT NULL OR thumbnail IS NOT NULL)", position)
   self:run "UPDATE image SET redone = 0 WHERE redone = 1"
+end
+
+-- Iterator of all records, with what they depend on.
+function Store:all()
+  return revived(self.db:rows("SELECT size, mtime, run, state, " .. COLUMNS .. [[ FROM image WHERE todo = 0 AND state IN ('done', 'failed', 'dropped')
+                               ORDER BY position IS NULL, position, id]]))
+end
+
+function Store:outputs()
+  local list = {}
+  for row in self.db:rows "SELECT path, position FROM output ORDER BY path" do list[#list + 1] = row end
+  return list
 end
 
 function Store:last_position() return self.db:row "SELECT max(position) AS n FROM image".n or 0 end
@@ -241,9 +284,9 @@ function Store:counts()
   return counts
 end
 
--- Iterator of the failures: { id, file, error, stage, attempts }.
+-- Iterator of the failures: { id, file, path, error, stage }.
 function Store:failures()
-  return self.db:rows "SELECT id, file, path, error, stage, attempts FROM image WHERE state = 'failed' AND todo = 0 ORDER BY id"
+  return self.db:rows "SELECT id, file, path, error, stage FROM image WHERE state = 'failed' AND todo = 0 ORDER BY id"
 end
 
 return { open = open }

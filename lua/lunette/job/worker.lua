@@ -3,15 +3,18 @@
 -- It reads pictures and writes nothing: what it answers the coordinator keeps.  Messages (channel.lua) come
 -- and go through file descriptor 3.
 --
---   setup    model, threads, arguments, batch_size (nil: to be measured), data_limit, shared, thumbnail, reduce_to
+--   setup    model, threads, ahead_threads, arguments, batch_size, measure (whether the batch size is to be measured), data_limit,
+--            shared, thumbnail, fast_decode
 --   ready    prompt_length          or   refused   status, message
 --   task     key, file, bytes       (bytes: of a picture that is no file)
+--   batch_size  size, and from the worker that measured it a sentence
 --   done     key, text, ids, score, tokens, sequences, ms, width, height, thumbnail
---   failed   key, stage, error
-local lunette = require "lunette"
-local channel = require "lunette.job.channel"
-local luv     = require "luv"
+--   failed   key, stage, error      or   dropped   key      or, before it ends,   exhausted   error
+local lunette  = require "lunette"
+local batch_size = require "lunette.job.batch_size"
+local channel  = require "lunette.job.channel"
 local prefetch = require "lunette.job.prefetch"
+local luv      = require "luv"
 
 local PIPE  = 3              -- file descriptor
 
@@ -22,7 +25,7 @@ local worker = {}
 -- A model that captions pictures by these arguments, and the length of its prompt; or nil, exit status, message.
 local function open_model(setup)
   local dir = setup.model
-  local model, message = lunette.load(dir, { threads = setup.threads })
+  local model, message = lunette.load(dir, { threads = setup.threads, shared = setup.shared })
   if not model then return nil, 3, message end
   if not model.start then return nil, 3, ("%s: %s does not caption pictures"):format(dir, model.config.model_type) end
   if not model.tokenizer then return nil, 3, dir .. " holds no tokenizer.json" end
@@ -35,29 +38,6 @@ local function open_model(setup)
 end
 
 -- ---- captions ------------------------------------------------------------------------------
-
-local function concat(list)
-  local all = list[1]
-  for first = 2, #list, 7 do        -- concat takes eight at a time
-    local group = { all }
-    for i = first, math.min(first + 6, #list) do group[#group + 1] = list[i] end
-    group[#group + 1] = { axis = 1 }
-    all = lunette.concat(table.unpack(group))
-  end
-  return all
-end
-
--- The results of pictures of one size, or nil, message.
-local function generate(self, pictures)
-  local call, pixels = {}, {}
-  for name, value in pairs(self.setup.arguments) do call[name] = value end
-  for i, picture in ipairs(pictures) do pixels[i] = picture.pixels end
-  call.pixel_values = concat(pixels)
-  local ok, results, message = pcall(self.model.generate, self.model, call)
-  if not ok then return nil, tostring(results) end
-  if not results then return nil, message end
-  return #pictures == 1 and { results } or results
-end
 
 local function sequence_of(self, s)
   return { text = s.text, ids = s.ids, score = s.score, tokens = #s.ids - self.prompt_length }
@@ -74,39 +54,46 @@ local function answer(self, picture, result, ms)
   self.channel:send(message)
 end
 
+-- A worker that had no memory for a picture ends: what another picture left may be to blame, and the coordinator
+-- tries each alone in a new one.
+local MEMORY = { "no memory", "out of memory", "not enough memory" }
+
+local function ran_out(message)
+  for _, words in ipairs(MEMORY) do
+    if message:find(words, 1, true) then return true end
+  end
+  return false
+end
+
 local function refuse(self, picture, stage, message)
+  if ran_out(message) then
+    self.ended = true
+    return self.channel:send { kind = "exhausted", error = message }
+  end
   self.channel:send { kind = "failed", key = picture.key, stage = stage, error = message }
 end
 
--- Captions pictures of one size; where they cannot be captioned together, one by one.
+-- Captions prepared pictures together and answers.
 local function caption(self, pictures)
   local scope <close> = lunette.scope()
-  local began = luv.hrtime()
-  local results, message = generate(self, pictures)
+  local call, began = { pixel_values = {} }, luv.hrtime()
+  for name, value in pairs(self.setup.arguments) do call[name] = value end
+  for i, picture in ipairs(pictures) do call.pixel_values[i] = picture.pixels end
+  local results = self.model:generate(call)
   local ms = (luv.hrtime() - began) / 1e6 / #pictures
-  if results then
-    for i, result in ipairs(results) do answer(self, pictures[i], result, ms) end
-  elseif #pictures == 1 then
-    refuse(self, pictures[1], "caption", message)
-  else
-    for _, picture in ipairs(pictures) do caption(self, { picture }) end
+  for i, result in ipairs(results) do
+    if result.error then refuse(self, pictures[i], result.stage, result.error) else answer(self, pictures[i], result, ms) end
+    pictures[i].pixels:free()
   end
 end
 
-local function same_size(a, b) return a:dim(3) == b:dim(3) and a:dim(4) == b:dim(4) end
-
--- Captions what is prepared, failures told.
 local function work(self, list)
-  local group = {}
+  local prepared = {}
   for _, picture in ipairs(list) do
-    if picture.error then refuse(self, picture, picture.stage, picture.error)
-    elseif #group == 0 or same_size(group[1].pixels, picture.pixels) then group[#group + 1] = picture
-    else
-      caption(self, group)
-      group = { picture }
-    end
+    if picture.stage == "dropped" then self.channel:send { kind = "dropped", key = picture.key }
+    elseif picture.error then refuse(self, picture, picture.stage, picture.error) else prepared[#prepared + 1] = picture end
   end
-  if #group > 0 then caption(self, group) end
+  if #prepared > 0 then caption(self, prepared) end
 end
 
 -- Up to 'most' prepared pictures; waits for them while there are some under way.
@@ -121,12 +108,29 @@ local function take(self, most)
   return list
 end
 
+-- How many pictures the next batch has.
+local function next_size(self)
+  local trial = self.trials and batch_size.trials[#self.trials + 1]
+  return trial or self.batch_size
+end
+
+-- Notes how long a batch took; after the last trial the size is chosen.
+local function note(self, list, began)
+  if not self.trials then return end
+  table.insert(self.trials, { images = #list, ms = (luv.hrtime() - began) / 1e6 })
+  if #self.trials < #batch_size.trials then return end
+  local size, sentence = batch_size.choose(self.trials)
+  self.trials, self.batch_size = nil, size
+  self.channel:send { kind = "batch_size", size = size, sentence = sentence }
+end
+
 -- ---- the process ---------------------------------------------------------------------------
 
 local messages = {}
 
 function messages.setup(self, setup)
   self.setup = setup
+  self.batch_size, self.trials = setup.batch_size, setup.measure and {} or nil
   if setup.data_limit then assert(require "lunette.rlimit".data(setup.data_limit)) end
   local model, detail, message = open_model(setup)
   if not model then
@@ -134,7 +138,9 @@ function messages.setup(self, setup)
     return
   end
   self.model, self.prompt_length = model, detail
-  self.queue = prefetch.new { model = setup.model, loaded = model, threads = setup.prefetch_threads }
+  self.queue = assert(prefetch.new { model = setup.model, threads = setup.ahead_threads, thumbnail = setup.thumbnail,
+                                     reduce_to = setup.fast_decode and model.image_processor:reduce_to() or nil,
+                                     on_image = self.on_image })
   self.channel:send { kind = "ready", prompt_length = detail }
 end
 
@@ -143,14 +149,21 @@ function messages.task(self, task)
   self.outstanding = self.outstanding + 1
 end
 
--- serve(): works until the coordinator is gone.
-function worker.serve()
-  local self = { outstanding = 0 }
+function messages.batch_size(self, message) self.batch_size, self.trials = message.size, nil end
+
+-- serve([on_image]): works until the coordinator is gone.
+function worker.serve(on_image)
+  local self = { outstanding = 0, on_image = on_image }
   self.channel = channel.open(channel.pipe(PIPE), function (message) messages[message.kind](self, message) end,
                               function () self.ended = true end)
   while not self.ended do
     if self.outstanding == 0 then luv.run "once"
-    else work(self, take(self, self.setup.batch_size or 1)) end
+    else
+      local began = luv.hrtime()
+      local list = take(self, next_size(self))
+      work(self, list)
+      note(self, list, began)
+    end
     luv.run "nowait"
   end
 end

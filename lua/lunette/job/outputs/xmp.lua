@@ -24,7 +24,7 @@ Output.__index = Output
 
 local LARGEST = 1 << 24       -- bytes of a .xmp file that are read; lunette.xmp refuses a longer one
 
--- ---- where XMP is: { packet =, outdated = whether the picture is newer, size_with(packet), put(packet), close() } --------
+-- ---- where XMP is: a picture of embed_xmp, or a .xmp: packet, put(packet), close(), outdated if its picture is newer --------
 
 local Sidecar = {}
 Sidecar.__index = Sidecar
@@ -35,7 +35,7 @@ local function is_older(a, b)
   return a.mtime.sec < b.mtime.sec or a.mtime.sec == b.mtime.sec and a.mtime.nsec < b.mtime.nsec
 end
 
--- The .xmp of a picture, as an embed_xmp picture is.
+-- The .xmp of a picture, which need not be there.
 local function open_sidecar(self, file)
   local name = file .. ".xmp"
   if self.folder then name = self.folder .. "/" .. path.inside(name) end

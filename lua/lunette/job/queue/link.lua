@@ -57,7 +57,7 @@ function Link:ask(...)
     message = self:named(message, code)
     if lasting then return nil, message, code end
     if seconds() - begun > self.patience then
-      return nil, ("%s; gave up after %d s"):format(message, self.patience), code
+      return nil, ("%s; gave up after %g s"):format(message, self.patience), code
     end
     if self.sleep(pause) == false then return nil, message, "interrupted" end
     pause = math.min(2 * pause, PAUSES[2])
