@@ -95,21 +95,26 @@ static lun_status to_rgb(avifImage *picture, image *out, image_error *error) {
   return error->code;
 }
 
+/* The frame in the bitstream may be larger than the container says. */
+static void limit_frame(avifDecoder *decoder, const decode_options *options) {
+  double pixels = options->max_megapixels * 1e6;
+  if (pixels < decoder->imageSizeLimit) decoder->imageSizeLimit = (uint32_t)pixels;
+}
+
 lun_status avif_decode(const uint8_t *bytes, size_t size, const decode_options *options,
                        image *out, decode_facts *facts, image_error *error) {
   avifDecoder *decoder = avif.avifDecoderCreate();
   if (decoder == NULL) return image_fail(error, LUN_EMEM, "no memory to decode AVIF");
   decoder->maxThreads = 1;
   decoder->ignoreExif = decoder->ignoreXMP = AVIF_TRUE;
-  decoder->imageSizeLimit = options->max_megapixels < AVIF_DEFAULT_IMAGE_SIZE_LIMIT / 1e6
-                              ? (uint32_t)(options->max_megapixels * 1e6) + 1 : AVIF_DEFAULT_IMAGE_SIZE_LIMIT;
   decoder->strictFlags &= ~(avifStrictFlags)(AVIF_STRICT_CLAP_VALID | AVIF_STRICT_PIXI_REQUIRED);     /* as Pillow */
   if (check(avif.avifDecoderSetIOMemory(decoder, bytes, size), error) == LUN_OK &&
       check(avif.avifDecoderParse(decoder), error) == LUN_OK &&
-      image_check_size(decoder->image->height, decoder->image->width, options, error) == LUN_OK &&
-      check(avif.avifDecoderNextImage(decoder), error) == LUN_OK &&
-      to_rgb(decoder->image, out, error) == LUN_OK)
-    facts->orientation = orientation(decoder->image);
+      image_check_size(decoder->image->height, decoder->image->width, options, error) == LUN_OK) {
+    limit_frame(decoder, options);
+    if (check(avif.avifDecoderNextImage(decoder), error) == LUN_OK && to_rgb(decoder->image, out, error) == LUN_OK)
+      facts->orientation = orientation(decoder->image);
+  }
   avif.avifDecoderDestroy(decoder);
   return error->code;
 }

@@ -39,7 +39,7 @@ static lun_status check(struct heif_error e, image_error *error) {
   if (e.code == heif_error_Ok) return LUN_OK;
   if (e.code == heif_error_Memory_allocation_error) return image_fail(error, LUN_EMEM, "no memory to decode HEIF");
   if (e.subcode == heif_suberror_End_of_data) return image_fail(error, LUN_EIO, "image file is truncated");
-  return image_fail(error, LUN_EIO, "broken HEIF: %s", e.message);
+  return image_fail(error, LUN_EIO, "broken HEIF: %.*s", (int)strcspn(e.message, "\n"), e.message);     /* it may dump boxes */
 }
 
 /* What libheif makes of the colours; chroma that is subsampled it repeats. */

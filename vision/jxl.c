@@ -1,21 +1,25 @@
 /*
 ** jxl.c - JPEG XL into RGB through libjxl, as pillow-jxl-plugin reads it: the
-** first frame, turned as the codestream says, alpha dropped, not blended.
+** first frame, turned as the codestream says, alpha dropped, not blended.  A JPEG
+** that was packed without loss comes out again and is decoded as one.
 */
 #include "library.h"
 
 #if __has_include(<jxl/decode.h>)
+
+#include <stdlib.h>
 
 #include <jxl/decode.h>
 #include <jxl/version.h>
 
 #define FUNCTIONS(F) \
   F(JxlDecoderCreate) F(JxlDecoderDestroy) F(JxlDecoderSubscribeEvents) F(JxlDecoderSetKeepOrientation) \
-  F(JxlDecoderSetInput) F(JxlDecoderCloseInput) F(JxlDecoderProcessInput) F(JxlDecoderGetBasicInfo) \
-  F(JxlDecoderImageOutBufferSize) F(JxlDecoderSetImageOutBuffer)
+  F(JxlDecoderSetInput) F(JxlDecoderProcessInput) F(JxlDecoderGetBasicInfo) \
+  F(JxlDecoderImageOutBufferSize) F(JxlDecoderSetImageOutBuffer) \
+  F(JxlDecoderSetJPEGBuffer) F(JxlDecoderReleaseJPEGBuffer)
 
 #define TEXT(x)  #x
-#define MINOR(x) "libjxl.so.0." TEXT(x)     /* before 1.0 every minor version has an ABI of its own */
+#define MINOR(x) "libjxl.so.0." TEXT(x)      /* before 1.0 every minor version has an ABI of its own */
 
 static struct { FUNCTIONS(LIBRARY_MEMBER) } jxl;
 static const char *const names[] = { FUNCTIONS(LIBRARY_NAME) NULL };
@@ -23,56 +27,90 @@ static library libjxl = { MINOR(JPEGXL_MINOR_VERSION), names, &jxl, 0 };
 
 lun_status jxl_ready(image_error *error) { return library_open(&libjxl, error); }
 
-/* The memory that the frame is to be written to. */
-static lun_status make_room(JxlDecoder *decoder, const decode_options *options, image *out, image_error *error) {
-  static const JxlPixelFormat rgb = { 3, JXL_TYPE_UINT8, JXL_NATIVE_ENDIAN, 0 };
+typedef struct reader {
+  JxlDecoder *decoder;
+  int64_t     height, width;
+  uint8_t    *jpeg;            /* the packed JPEG as far as it is out */
+  size_t      room, used;
+} reader;
+
+static lun_status read_size(reader *r, const decode_options *options, image_error *error) {
   JxlBasicInfo info;
-  size_t bytes;
-  if (jxl.JxlDecoderGetBasicInfo(decoder, &info) != JXL_DEC_SUCCESS)
+  if (jxl.JxlDecoderGetBasicInfo(r->decoder, &info) != JXL_DEC_SUCCESS)
     return image_fail(error, LUN_EIO, "broken JPEG XL: no size");
-  if (image_check_size(info.ysize, info.xsize, options, error) != LUN_OK ||
-      image_new(out, info.ysize, info.xsize, 3, error) != LUN_OK) return error->code;
-  if (jxl.JxlDecoderImageOutBufferSize(decoder, &rgb, &bytes) != JXL_DEC_SUCCESS ||
+  r->height = info.ysize;
+  r->width = info.xsize;
+  return image_check_size(r->height, r->width, options, error);
+}
+
+/* The memory that the frame is to be written to. */
+static lun_status make_frame(reader *r, image *out, image_error *error) {
+  static const JxlPixelFormat rgb = { 3, JXL_TYPE_UINT8, JXL_NATIVE_ENDIAN, 0 };
+  size_t bytes;
+  if (image_new(out, r->height, r->width, 3, error) != LUN_OK) return error->code;
+  if (jxl.JxlDecoderImageOutBufferSize(r->decoder, &rgb, &bytes) != JXL_DEC_SUCCESS ||
       bytes != (size_t)(out->height * out->width * 3) ||
-      jxl.JxlDecoderSetImageOutBuffer(decoder, &rgb, out->data, bytes) != JXL_DEC_SUCCESS)
+      jxl.JxlDecoderSetImageOutBuffer(r->decoder, &rgb, out->data, bytes) != JXL_DEC_SUCCESS)
     return image_fail(error, LUN_EIO, "JPEG XL picture cannot become RGB");
   return LUN_OK;
 }
 
-static lun_status read_frame(JxlDecoder *decoder, const decode_options *options, image *out, image_error *error) {
-  for (;;) {
-    switch (jxl.JxlDecoderProcessInput(decoder)) {
+/* Takes what of the JPEG is out, and makes room for twice as much; none is much larger than its pixels. */
+static lun_status make_jpeg(reader *r, image_error *error) {
+  const size_t first = 1 << 16, most = (size_t)(r->height * r->width * 4) + (16 << 20);
+  size_t room = r->jpeg == NULL ? first : 2 * r->room;
+  uint8_t *larger;
+  if (r->jpeg != NULL) r->used = r->room - jxl.JxlDecoderReleaseJPEGBuffer(r->decoder);
+  if (room > most) return image_fail(error, LUN_EIO, "JPEG in JPEG XL is larger than %zu bytes", most);
+  larger = realloc(r->jpeg, room);
+  if (larger == NULL) return image_fail(error, LUN_EMEM, "no memory to decode JPEG XL");
+  r->jpeg = larger;
+  r->room = room;
+  if (jxl.JxlDecoderSetJPEGBuffer(r->decoder, r->jpeg + r->used, r->room - r->used) != JXL_DEC_SUCCESS)
+    return image_fail(error, LUN_EIO, "broken JPEG XL");
+  return LUN_OK;
+}
+
+static lun_status read_frame(reader *r, const decode_options *options, image *out, decode_facts *facts,
+                             image_error *error) {
+  while (error->code == LUN_OK) {
+    switch (jxl.JxlDecoderProcessInput(r->decoder)) {
       case JXL_DEC_BASIC_INFO:
-        break;                 /* make_room() asks for it once colours are known too */
+        read_size(r, options, error);
+        break;
+      case JXL_DEC_JPEG_RECONSTRUCTION:
+      case JXL_DEC_JPEG_NEED_MORE_OUTPUT:
+        make_jpeg(r, error);
+        break;
       case JXL_DEC_NEED_IMAGE_OUT_BUFFER:
-        if (make_room(decoder, options, out, error) != LUN_OK) return error->code;
+        make_frame(r, out, error);
         break;
       case JXL_DEC_FULL_IMAGE:
-        return LUN_OK;
+        if (r->jpeg == NULL) return LUN_OK;
+        r->used = r->room - jxl.JxlDecoderReleaseJPEGBuffer(r->decoder);
+        return jpeg_decode(r->jpeg, r->used, options, out, facts, error);
       case JXL_DEC_NEED_MORE_INPUT:
         return image_fail(error, LUN_EIO, "image file is truncated");
-      case JXL_DEC_SUCCESS:
-        return image_fail(error, LUN_EIO, "broken JPEG XL: no picture");
       default:
         return image_fail(error, LUN_EIO, "broken JPEG XL");
     }
   }
+  return error->code;
 }
 
+/* The input is never declared to be all there is: libjxl 0.7 would print what it misses. */
 lun_status jxl_decode(const uint8_t *bytes, size_t size, const decode_options *options,
                       image *out, decode_facts *facts, image_error *error) {
-  JxlDecoder *decoder = jxl.JxlDecoderCreate(NULL);
-  (void)facts;                 /* turned by libjxl */
-  if (decoder == NULL) return image_fail(error, LUN_EMEM, "no memory to decode JPEG XL");
-  jxl.JxlDecoderSetKeepOrientation(decoder, options->orient ? JXL_FALSE : JXL_TRUE);
-  if (jxl.JxlDecoderSubscribeEvents(decoder, JXL_DEC_FULL_IMAGE) != JXL_DEC_SUCCESS ||
-      jxl.JxlDecoderSetInput(decoder, bytes, size) != JXL_DEC_SUCCESS)
+  const int events = JXL_DEC_BASIC_INFO | JXL_DEC_JPEG_RECONSTRUCTION | JXL_DEC_FULL_IMAGE;
+  reader r = { .decoder = jxl.JxlDecoderCreate(NULL) };
+  if (r.decoder == NULL) return image_fail(error, LUN_EMEM, "no memory to decode JPEG XL");
+  if (jxl.JxlDecoderSubscribeEvents(r.decoder, events) != JXL_DEC_SUCCESS ||
+      jxl.JxlDecoderSetKeepOrientation(r.decoder, options->orient ? JXL_FALSE : JXL_TRUE) != JXL_DEC_SUCCESS ||
+      jxl.JxlDecoderSetInput(r.decoder, bytes, size) != JXL_DEC_SUCCESS)
     image_fail(error, LUN_EIO, "libjxl takes no input");
-  else {
-    jxl.JxlDecoderCloseInput(decoder);
-    read_frame(decoder, options, out, error);
-  }
-  jxl.JxlDecoderDestroy(decoder);
+  else read_frame(&r, options, out, facts, error);
+  jxl.JxlDecoderDestroy(r.decoder);
+  free(r.jpeg);
   return error->code;
 }
 

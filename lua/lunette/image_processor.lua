@@ -118,6 +118,14 @@ local function check_steps(self)
   return ok, message, code
 end
 
+-- processor:reduce_to() -> pixels that both sides of a picture must keep when it is decoded at reduced scale (vision.load),
+-- so that what comes out stays near: twice what it is resized to; nil where sizes do not say.
+function Processor:reduce_to()
+  if not self.do_resize then return nil end
+  local size = self.size
+  return 2 * math.max(size.height or 0, size.width or 0, size.shortest_edge or 0, size.max_height or 0, size.max_width or 0)
+end
+
 -- new(config) -> processor, or nil, message, code
 --
 -- 'config' is the parsed file with false for null: as in transformers, a step that is

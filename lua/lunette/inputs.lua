@@ -261,8 +261,8 @@ Each of 'list' is
   -               standard input: a picture if it begins like one or is empty, else such a list (with options.null always)
 
 The iterator gives file, problem, bytes: 'problem' says why a folder or list of that name could not be read, 'bytes' are
-those of a picture on standard input.  With options.patient the file is false
-where standard input must be waited for (until it is readable) before the next call.  counts.not_pictures is how many files of folders and patterns were passed over so far.
+those of a picture on standard input.  With options.patient the file is false where standard input must be waited for (until
+it is readable) before the next call.  counts.not_pictures is how many files of folders and patterns were passed over so far.
 It holds the names of one folder at a time, and the names of the folders still to come.
 ]]
 function inputs.each(list, options)

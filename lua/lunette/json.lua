@@ -7,6 +7,7 @@ local cjson = require "cjson"
 local lfs   = require "lfs"
 
 local LIMIT = 64 << 20     -- bytes: a config of more is not one
+local PIECE = 1 << 16      -- bytes read at a time
 
 local reader = cjson.new()
 reader.decode_max_depth(64)
@@ -31,11 +32,16 @@ end
 local function read(path, null)
   local file <close>, message = io.open(path, "rb")
   if not file then return nil, message, "io" end
-  local text
-  text, message = file:read(LIMIT + 1)
-  if not text then return nil, ("%s: %s"):format(path, message or "empty file"), "io" end
-  if #text > LIMIT then return nil, ("%s: more than %d bytes"):format(path, LIMIT), "io" end
-  return decode(text, path, null)
+  local pieces, size = {}, 0                  -- asked for all at once, Lua would set aside all of LIMIT
+  while true do
+    local piece, why = file:read(PIECE)
+    if why then return nil, ("%s: %s"):format(path, why), "io" end
+    if not piece then break end
+    pieces[#pieces + 1], size = piece, size + #piece
+    if size > LIMIT then return nil, ("%s: more than %d bytes"):format(path, LIMIT), "io" end
+  end
+  if size == 0 then return nil, path .. ": empty file", "io" end
+  return decode(table.concat(pieces), path, null)
 end
 
 -- object(path [, null]) -> the same of a file that must hold an object

@@ -6,7 +6,7 @@
 --
 -- A packet is read with expat and edited as text: what is not replaced stays byte for byte, whatever it means to others.
 local lxp  = require "lxp"
-local json = require "lunette.json"
+local json = require "lunette.json_text"
 
 local xmp = {}
 

@@ -4,7 +4,7 @@
 **   clang -g -O1 -fsanitize=fuzzer,address,undefined -Icore -Ivision tests/fuzz/fuzz_image.c \
 **     $(find vision -name "*.c" ! -name plugin.c ! -name functions.c ! -name patch_embedding.c) \
 **     -ljpeg -lpng -lwebpdemux -lwebp -lgif -lexif -lm -o fuzz_image
-**   ./fuzz_image -max_total_time=60 CORPUS tests/data/png/primary tests/data/jpeg/crash tests/data/webp tests/data/gif
+**   ./fuzz_image -max_total_time=60 CORPUS tests/data/png/primary tests/data/jpeg/crash tests/data/{webp,gif,heic,avif,jxl}
 */
 #include "image.h"
 

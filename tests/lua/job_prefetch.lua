@@ -91,6 +91,25 @@ for _, name in ipairs { "ved_vit_gpt2", "blip_caption" } do
   equal(#seen, #pictures, "every picture once")
 end
 
+-- ---- thumbnails, and JPEGs at reduced scale --------------------------------------------------------
+
+do
+  local model <close> = assert(lunette.load(FIXTURES .. "ved_vit_gpt2"))
+  local ahead <close> = assert(prefetch.new { model = FIXTURES .. "ved_vit_gpt2", thumbnail = 48, reduce_to = 128 })
+  local photo = "tests/data/exif/Landscape_6.jpg"
+  run(ahead, { { file = photo }, { file = "models/examples/coffee.png" }, { bytes = "" } }, function (item)
+    if item.key == 3 then return equal(item.stage, "decode", "no picture") end
+    local file = item.key == 1 and photo or "models/examples/coffee.png"
+    local whole, image, by = assert(vision.load(file)), vision.load(file, { reduce_to = 128 })
+    equal(by > 1, item.key == 1, "only the JPEG is reduced")
+    equal({ item.height, item.width }, { whole:dim(1), whole:dim(2) }, "the size of the whole picture")
+    ok(item.pixels:bytes() == model:prepare(image):bytes(), "pixels of the reduced picture")
+    ok(item.thumbnail == vision.encode_jpeg(vision.thumbnail(image, { height = 48, width = 48 })), "another thumbnail")
+    local small = assert(vision.decode(item.thumbnail))
+    equal(math.max(small:dim(1), small:dim(2)), 48, "its longer side")
+  end)
+end
+
 -- ---- what cannot be read -------------------------------------------------------------------------
 
 local model = FIXTURES .. "ved_vit_gpt2"
@@ -158,6 +177,23 @@ do
   for i = 1, 20 do ahead:add(i, { file = "tests/data/exif/Landscape_1.jpg" }) end
   ahead:close()                                  -- with work under way
   equal(ahead:take(5, true), {}, "closed")
+end
+
+-- ---- a process that ends with work under way ------------------------------------------------------
+
+do
+  local script = write("leaves.lua", [[
+    local ahead = assert(require "lunette.job.prefetch".new { model = arg[1], threads = 2 })
+    for i = 1, 30 do ahead:add(i, { file = "models/examples/astronaut.png" }) end
+    if arg[2] == "forgets" then
+      ahead = nil
+      collectgarbage()
+    end
+    os.exit(0, true)]])
+  for _, how in ipairs { "leaves", "forgets" } do
+    local output <close> = assert(io.popen(("%s '%s' %s %s 2>&1 || echo failed"):format(arg[-1], script, model, how)))
+    equal(output:read "a", "", how)
+  end
 end
 
 -- ---- memory -----------------------------------------------------------------------------------------

@@ -60,9 +60,12 @@ end
 
 function start(job)
   local messages = assert(luv.fs_open(job.folder .. "/messages", "a", 384))
-  local code = ("require 'queue_consumer'.drain(%q, %q, %q, %f, %d)"):format(
-    url, job.folder, job.owner, CLAIM_AFTER, math.random(1 << 30))
-  job.process = assert(luv.spawn(luv.exepath(), { args = { "-e", code }, stdio = { nil, messages, messages } },
+  do
+    local script <close> = assert(io.open(job.folder .. "/script.lua", "wb"))
+    script:write(("require 'queue_consumer'.drain(%q, %q, %q, %f, %d)"):format(
+      url, job.folder, job.owner, CLAIM_AFTER, math.random(1 << 30)))
+  end
+  job.process = assert(luv.spawn(luv.exepath(), { args = { job.folder .. "/script.lua" }, stdio = { nil, messages, messages } },
     function (...) ended(job, ...) end))
   luv.fs_close(messages)
 end

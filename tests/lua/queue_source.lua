@@ -122,11 +122,12 @@ do
   for i, item in ipairs(items) do list[i] = answer(item) end
   equal(a:confirm({ list[1], list[2] }, false), { true, true }, "confirmed, without results")
   list[3].record = { file = list[3].record.file, error = "cut off", stage = "decode" }
+  list[5].record = { file = list[5].record.file }      -- dropped by a script
   table.remove(list, 1)
   equal(a:confirm(list, true), { true, true, true, true, true, true }, "confirmed, with one of these before")
   equal({ a:drained() }, { true, 0 }, "after")
   equal(a:confirm({}, true), {}, "nothing to confirm")
-  equal(#entries(name, "results"), #ODD - 3, "results")
+  equal(#entries(name, "results"), #ODD - 4, "results")
   equal(entries(name, "results")[1], { "file", ODD[4], "text", "t", "ids", "[7,0]", "score", "-0.25" }, "a result")
   equal(entries(name, "failures"), { { "file", ODD[3], "error", "cut off", "stage", "decode" } }, "a failure")
   equal(server:ask("XLEN", name), 0, "what is settled leaves the stream")
@@ -303,6 +304,18 @@ end
 server:ask("SET", "text", "x")
 fails("WRONGTYPE", "redis", queue.open(server:url "text"))
 fails("WRONGTYPE", "redis", queue.enqueue(server:url "text", counter(1)))
+equal(server:ask("EXISTS", "text:inputs"), 0, "what was not enqueued is not known")
+do                              -- a result that cannot be added leaves no owner
+  open, name = stream_of "x"
+  local a <close> = open "a"
+  local item = take(a)
+  server:ask("SET", name .. ":results", "x")
+  fails("WRONGTYPE", "redis", a:confirm({ answer(item) }, true))
+  server:ask("DEL", name .. ":results")
+  local b <close> = open "b"
+  ok(confirm(b, item), "b can become the owner")
+  equal(#entries(name, "results"), 1, "results")
+end
 
 server:stop()
 check.finish()

@@ -41,7 +41,6 @@ local ANSWERS = {
 }
 local LIAR = [[
 local luv = require "luv"
-local path, answers = ...
 local listener = luv.new_pipe(false)
 assert(listener:bind(path))
 local function slow(client)
@@ -69,12 +68,14 @@ end)
 luv.run()
 ]]
 
-local code = { "return " }
-for i, answer in ipairs(ANSWERS) do code[i + 1] = ("%q,"):format(answer) end
-code[1] = "local answers = {"
 local liar_path = temporary .. "/liar"
-local text = table.concat(code) .. ("} return (function (...) %s end)(%q, answers)"):format(LIAR, liar_path)
-local liar = assert(luv.spawn(luv.exepath(), { args = { "-e", text }, stdio = { nil, 1, 2 } }, function () end))
+do
+  local script <close> = assert(io.open(liar_path .. ".lua", "wb"))
+  script:write(("local path, answers = %q, {"):format(liar_path))
+  for _, answer in ipairs(ANSWERS) do script:write(("%q,"):format(answer)) end
+  script:write("}\n", LIAR)
+end
+local liar = assert(luv.spawn(luv.exepath(), { args = { liar_path .. ".lua" }, stdio = { nil, 1, 2 } }, function () end))
 for _ = 1, 400 do
   if luv.fs_stat(liar_path) then break end
   luv.sleep(25)

@@ -44,7 +44,7 @@ local C_ROWS = {
                                                                                     own = {} },
   { "^lua/",                  system = either(LIBC, LUA),                           own = { "^lua/", "^core/lun[%w_]*%.h$" } },
   { "^vision/",               system = either(LIBC, set "jpeglib.h jerror.h png.h webp/decode.h webp/demux.h gif_lib.h",
-                                              set "libexif/exif-data.h"),
+                                              set "libexif/exif-data.h avif/avif.h jxl/decode.h jxl/version.h libheif/heif.h"),
                                                                                     own = { "^vision/", "^core/lun_plugin%.h$" } },
   { "^text/",                 system = either(LIBC, set "cjson/cJSON.h utf8proc.h pcre2.h"),
                                                                                     own = { "^text/", "^core/lun_plugin%.h$" } },

@@ -1,4 +1,5 @@
 -- cli/caption.lua - lunette caption: says what pictures show, one or a million.
+local durable  = require "lunette.job.durable"
 local job      = require "lunette.job"
 local progress = require "lunette.cli.progress"
 local report   = require "lunette.cli.report"
@@ -22,7 +23,7 @@ local function generation(parser)
   parser:option("--length-penalty", "Exponent of the length that divides a beam's score."):argname "X":convert(take.finite):target "length_penalty"
   parser:option("--prompt", "Text for the caption to begin with."):argname "TEXT"
   parser:option("--num-return-sequences", "Captions a picture, best first."):argname "N":convert(take.whole(1)):target "num_return_sequences"
-  parser:option("--template", "What is made of a caption, such as \"{caption}, {folder}\"."):argname "TEXT"
+  parser:option("--template", "What is made of a caption, such as \"{caption}, {folder}\"."):argname "TEXT":convert(take.template)
 end
 
 local function output(parser)
@@ -32,7 +33,7 @@ local function output(parser)
   parser:option("--sidecar", "A file beside each picture."):choices { "txt", "caption", "json" }
   parser:option("--sidecar-dir", "Sidecars under DIR instead."):argname "DIR":target "sidecar_dir"
   parser:flag("--xmp", "Captions as dc:description into a .xmp beside each picture.")
-  parser:option("--xmp-title", "With --xmp: dc:title, a template."):argname "TEXT":target "xmp_title"
+  parser:option("--xmp-title", "With --xmp: dc:title, a template."):argname "TEXT":convert(take.template):target "xmp_title"
   parser:flag("--in-place", "With --xmp: into the picture's own file."):target "in_place"
   parser:option("--overwrite", "What becomes of files that are there and not this job's (never)."):choices { "never", "always", "older" }
   parser:mutex(parser:flag("--append", "Captions after what is there."), parser:flag("--prepend", "Captions before what is there."))
@@ -56,7 +57,10 @@ local function work(parser)
 end
 
 function caption.setup(parser)
-  parser:argument("input", "Pictures, folders, patterns, @FILE or -; see below."):args "+"
+  parser:argument("input", "Pictures, folders, patterns, @FILE or -; see below."):args "*"
+  parser:option("--queue", "Pictures out of a Redis Stream (lunette job enqueue), shared with other machines."):argname "redis://HOST/STREAM"
+  parser:option("--claim-after", "With --queue: seconds of silence after which another's pictures are taken over (60).")
+    :argname "S":convert(take.positive):target "claim_after"
   parser:flag("--recursive", "Also the pictures of folders in folders.")
   parser:flag("-0 --null", "Lists have NUL between their paths; standard input is one.")
   generation(parser)
@@ -71,20 +75,29 @@ local function fields(s)
   return report.object { { "text", s.text }, { "ids", s.ids }, { "score", s.score }, { "tokens", s.tokens } }
 end
 
-local function print_json(record)
+local function json_line(record)
   local several
   if record.sequences then
     several = {}
     for i, s in ipairs(record.sequences) do several[i] = fields(s) end
   end
-  print(report.encode(report.object {
+  return report.encode(report.object {
     { "file", record.file }, { "text", record.text }, { "ids", record.ids }, { "score", record.score },
     { "tokens", record.tokens }, { "ms", record.ms }, { "sequences", several },
-  }))
+  }) .. "\n"
 end
 
-local function print_plain(record, several)
-  for _, s in ipairs(record.sequences or { record }) do print(several and record.file .. ": " .. s.text or s.text) end
+local function plain_lines(record, several)
+  local lines = {}
+  for i, s in ipairs(record.sequences or { record }) do lines[i] = (several and record.file .. ": " or "") .. s.text .. "\n" end
+  return table.concat(lines)
+end
+
+-- Not print(), which passes over that a line cannot be written.
+local function put(text)
+  local ok, why = io.stdout:write(text)
+  if ok then ok, why = io.stdout:flush() end
+  if not ok then error("cannot write the results: " .. why, 0) end
 end
 
 -- What a person should know who wonders why there are so few captions.
@@ -100,7 +113,7 @@ end
 local function default_job(options)
   if options.out[1] then return options.out[1] .. ".job" end
   if options.sidecar_dir then return options.sidecar_dir .. "/lunette.job" end
-  local first = options.input[1]
+  local first = options.input[1] or "."
   local folder = take.is_folder(first) and first or first:match "^@?(.*)/[^/]*$" or "."
   return folder .. "/lunette.job"
 end
@@ -112,53 +125,70 @@ local function summary(options, result)
   local parts = { plural(result.done, "caption", "captions") }
   if result.failed > 0 then parts[#parts + 1] = plural(result.failed, "failure", "failures") end
   if result.skipped > 0 then parts[#parts + 1] = result.skipped .. " done before" end
+  if result.failed_before > 0 then parts[#parts + 1] = result.failed_before .. " failed before" end
   if result.kept > 0 then parts[#parts + 1] = result.kept .. " that have one kept" end
   if result.dropped > 0 then parts[#parts + 1] = result.dropped .. " dropped" end
   report.warn("%s", table.concat(parts, ", "))
-  if result.counts.failed > 0 then report.warn("why: lunette job failures %s", options.job) end
+  if result.failed + result.failed_before > 0 then report.warn("why: lunette job failures %s", options.job) end
   if result.status then report.warn("the same command goes on where this one stopped") end
 end
 
-local function settings_of(options)
+-- finish(options, run) -> exit status.  Tells progress and failures while run(settings) works, and what came of it.
+function caption.finish(options, run, on_caption)
   local settings = {}
   for name, value in pairs(options) do settings[name] = value end
-  settings.inputs, settings.input = options.input, nil
-  settings.model = options.model or root .. "/models/lunette-mini"
-  return settings
-end
-
-function caption.run(options)
-  local durable = #options.out > 0 or options.sidecar or options.xmp
-  if durable then options.job = options.job or default_job(options)
-  elseif options.job then return report.fail(2, "--job needs --out, --sidecar or --xmp") end
-  local settings = settings_of(options)
   local bar = progress.open(options.quiet and "none" or options.progress or "auto")
-  local several = #options.input > 1
-  settings.ordered = options.ordered or not durable
   function settings.on_message(text)
     bar:clear()
     report.warn("%s", text)
   end
   function settings.on_record(record)
-    if record.error then
-      bar:clear()
-      return report.warn("%s: %s", record.file, record.error)
-    end
-    if durable then return end
-    bar:clear()
-    if options.json then print_json(record) else print_plain(record, several or record.file ~= options.input[1]) end
-    if not io.stdout:flush() then error("cannot write the captions", 0) end
+    if record.error or on_caption then bar:clear() end
+    if record.error then report.warn("%s: %s", record.file, record.error)
+    elseif on_caption then on_caption(record) end
   end
   function settings.on_progress(state, final) bar:update(state, final) end
-  local result, message, status = job.run(settings)
+  local result, message, status = run(settings)
   bar:clear()
   if not result then return report.fail(status, "%s", message) end
   if result.message then report.warn("%s", result.message) end
-  if not result.aborted then
-    if not options.quiet then note(result.total + result.skipped + result.kept, result.not_pictures) end
-    if durable and not options.quiet then summary(options, result) end
+  if not result.aborted and not options.quiet then
+    note(result.total + result.skipped + result.failed_before + result.kept, result.not_pictures)
+    if options.job then summary(options, result) end
   end
-  return result.status or (result.counts.failed > 0 and 1 or 0)
+  return result.status or (result.failed + result.failed_before > 0 and 1 or 0)
+end
+
+local function check(options)
+  if options.queue and #options.input > 0 then return nil, "--queue takes the place of inputs" end
+  if options.queue and options.shard then return nil, "--shard is for inputs, --queue shares by itself" end
+  if not options.queue and #options.input == 0 then return nil, "missing argument 'input'" end
+  if options.job and not options.durable then return nil, "--job needs --out, --sidecar or --xmp" end
+  for _, pair in ipairs { { "sidecar_dir", "sidecar" }, { "xmp_title", "xmp" }, { "in_place", "xmp" } } do
+    if options[pair[1]] and not options[pair[2]] and not (pair[1] == "sidecar_dir" and options.xmp) then
+      return nil, ("--%s needs --%s"):format(pair[1]:gsub("_", "-"), pair[2])
+    end
+  end
+  return true
+end
+
+function caption.run(options)
+  options.durable = #options.out > 0 or options.sidecar or options.xmp
+  local ok, message = check(options)
+  if not ok then return nil, message end
+  if options.sidecar_dir then
+    ok, message = durable.make_folders(options.sidecar_dir .. "/")
+    if not ok then return report.fail(1, "%s", message) end
+  end
+  if options.durable then options.job = options.job or default_job(options) end
+  options.model = options.model or root .. "/models/lunette-mini"
+  options.inputs = options.input
+  options.ordered = options.ordered or not options.durable
+  options.to_queue = options.queue and not options.durable
+  local several = #options.input > 1
+  return caption.finish(options, job.run, not options.durable and not options.queue and function (record)
+    put(options.json and json_line(record) or plain_lines(record, several or record.file ~= options.input[1]))
+  end)
 end
 
 return caption

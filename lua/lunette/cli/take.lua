@@ -1,5 +1,6 @@
 -- cli/take.lua - what options take: numbers, sizes, shards; each a function of the word that gives a value, or nil, message.
-local luv = require "luv"
+local template = require "lunette.job.template"
+local luv      = require "luv"
 
 local take = {
   THREADS = 256,        -- at most, as in the core
@@ -45,6 +46,13 @@ function take.shard(text)
   i, n = math.tointeger(i), math.tointeger(n)
   if i and i >= 1 and i <= n then return { i, n } end
   return nil, ("%q is not I/N with I from 1 to N"):format(text)
+end
+
+-- A template of lunette.job.template, as it is.
+function take.template(text)
+  local ok, message = template.compile(text)
+  if ok then return text end
+  return nil, message
 end
 
 function take.is_folder(path)

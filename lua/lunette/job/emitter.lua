@@ -100,6 +100,23 @@ local function open(store, settings)
   return self
 end
 
+-- export(store, settings) -> number of records; raises.  Writes the outputs and no job file.
+local function export(store, settings)
+  local failed, function_of = nil, {}
+  for _, name in ipairs { "mark", "set", "emitted" } do function_of[name] = function () end end
+  function function_of.get() return nil end
+  function function_of.output() return { position = 0 } end
+  function function_of.redone() return function () end end
+  function function_of.spoil(_, _, message) failed = failed or message end
+  function function_of.records(_, ...) return store:records(...) end
+  function function_of.last_position() return store:last_position() end
+  local self = open(function_of, settings)
+  self:emit()
+  self:close()
+  if failed then error(failed, 0) end
+  return store:last_position()
+end
+
 -- Whether any output would have a picture's record.
 function Emitter:wants(file)
   if #self.entries == 0 then return true end
@@ -127,14 +144,14 @@ function Emitter:prepare(record)
     if output.prepare then
       local text, message = output:prepare(record)
       if text == nil then return nil, message end
-      record.sidecar = text or nil
+      record.final = text or nil
     end
     if output.size_after then record.size = output:size_after(record) end
   end
   return true
 end
 
--- Writes the records that have come since.
+-- Writes the records that have come since; returns those that replace older ones.
 function Emitter:emit()
   local last, redone = self.store:last_position(), {}
   for record in self.store:redone() do redone[#redone + 1] = record end
@@ -143,6 +160,7 @@ function Emitter:emit()
     advance(self, entry, last)
   end
   self.store:emitted(last)
+  return redone
 end
 
 -- Collective outputs from nothing, since they hold records that were made again.
@@ -157,4 +175,4 @@ function Emitter:close()
   for _, entry in ipairs(self.entries) do want(entry.output:close()) end
 end
 
-return { open = open }
+return { open = open, export = export }

@@ -9,15 +9,16 @@ local place    = require "lunette.job.place"
 local pool     = require "lunette.job.pool"
 local queue    = require "lunette.job.queue"
 local store    = require "lunette.job.store"
+local template = require "lunette.job.template"
 local luv      = require "luv"
 
 local TICK    = 100          -- ms between reports of progress
 local FLUSH   = 500          -- ms between flushes
 local RESULTS = 64           -- results that bring a flush forward
-local AHEAD   = 2            -- batches a worker has at most
 local TAKE    = 32           -- pictures taken from the job file at a time
 local PACKS   = 4            -- file descriptor of the packed weights in a worker
 local AHEAD_THREADS = 2      -- threads of a worker that prepare pictures
+local LARGEST = 8            -- batch that is tried
 
 -- Signals that end a job in good order, and the exit status then: 128 + number but for 130 of the keyboard's.
 local SIGNALS = { sigint = 130, sigterm = 143, sighup = 129 }
@@ -26,6 +27,12 @@ local ARGUMENTS = { "prompt", "num_beams", "max_new_tokens", "length_penalty", "
 
 local Engine = {}
 Engine.__index = Engine
+
+-- What cannot go on is raised as its message.
+local function want(value, message)
+  if value == nil then error(message, 0) end
+  return value
+end
 
 local function arguments_of(settings)
   local arguments = {}
@@ -39,7 +46,7 @@ end
 local function identify(self)
   local values = arguments_of(self.settings)
   values.template, values.fast_decode = self.settings.template, self.settings.fast_decode
-  if self.durable then values.model = assert(identity.model(self.settings.model)) end
+  if self.durable then values.model = want(identity.model(self.settings.model)) end
   local text = identity.settings(values)
   local last = self.store:run_settings(self.store:get "run")
   if last and last ~= text then self:say(("%s: captions are made again"):format(identity.changes(last, text))) end
@@ -87,7 +94,7 @@ function Engine:meet(file, problem, bytes, ticket)
   if known and (settled(known, image) or problem and known.error == problem) then
     if ticket then self.store:ticket(known.id, ticket) end
     if problem then self.problems[image.path] = true end
-    self.skipped = self.skipped + 1
+    if known.state == "failed" then self.failed_before = self.failed_before + 1 else self.skipped = self.skipped + 1 end
     return
   end
   local id = row_of(self, known, image)
@@ -109,11 +116,12 @@ end
 
 -- ---- results -----------------------------------------------------------------------------------
 
--- A script may change the text, or take the caption away.
+-- A script may change the text or take the caption away; then the template makes of it what is written.
 local function edit(self, record)
   local verdict = self.settings.on_caption and self.settings.on_caption(record)
   if verdict == false then record.state = "dropped" end
   if type(verdict) == "string" then record.text = verdict end
+  if self.template and verdict ~= false then record.text = self.template(record) end
 end
 
 local function accept(self, task, answer)
@@ -139,8 +147,7 @@ local function confirm(self)
   local list = {}
   for record in self.store:unconfirmed() do list[#list + 1] = { key = record.ticket, record = record } end
   if #list == 0 then return end
-  local mine, message = self.queue:confirm(list, self.settings.to_queue)
-  if not mine then error(message, 0) end
+  local mine = want(self.queue:confirm(list, self.settings.to_queue))
   for i, item in ipairs(list) do self.store:confirmed(item.record.id, mine[i]) end
 end
 
@@ -155,16 +162,14 @@ function Engine:flush()
   end
   self.store:assign(self.settings.ordered and self.store:first_todo() or nil)
   self.store:commit()
-  self.emitter:emit()
-  self:tell()
+  self:tell(self.emitter:emit())
 end
 
 -- Hands the records that have become final to on_record.
-function Engine:tell()
-  local last = self.store:last_position()
-  if self.settings.on_record and self.told < last then
-    for record in self.store:records(self.told, last) do self.settings.on_record(record) end
-  end
+function Engine:tell(redone)
+  local tell, last = self.settings.on_record or function () end, self.store:last_position()
+  for _, record in ipairs(redone) do tell(record) end
+  for record in self.store:records(self.told, last) do tell(record) end
   self.told = last
 end
 
@@ -240,18 +245,20 @@ end
 
 local function open_pool(self)
   local settings = self.settings
-  local batch = settings.batch_size or 1
+  local measure = self.durable and not settings.batch_size
   self.packs = core.make_packs()                    -- nil where there is no room: then each worker has its own
   return pool.open {
-    size = settings.workers or 1, command = settings.worker_command or { place.command(), "worker" }, timeout = settings.timeout or 120,
-    environment = settings.environment, retries = settings.retries or 1, ahead = batch * AHEAD, batch_size = batch,
+    size = settings.workers or 1, timeout = settings.timeout or 120, retries = settings.retries or 1,
+    batch_size = settings.batch_size or measure and LARGEST or 1,
+    command = settings.on_image and place.this_process() or { place.command(), "worker" },
+    environment = settings.on_image and place.worker_environment() or nil,
     descriptors = { self.packs },
     setup = { kind = "setup", model = settings.model, threads = settings.threads, ahead_threads = AHEAD_THREADS,
-              shared = self.packs and PACKS, arguments = arguments_of(settings), batch_size = batch,
-              data_limit = settings.max_memory, thumbnail = self.emitter.thumbnail },
+              shared = self.packs and PACKS, arguments = arguments_of(settings), batch_size = settings.batch_size or 1, measure = measure,
+              fast_decode = settings.fast_decode, data_limit = settings.max_memory, thumbnail = self.emitter.thumbnail },
     next_task = function () return next_task(self) end,
     on_result = self:guard(function (...) accept(self, ...) end),
-    on_ready = function () end,
+    on_batch_size = function (sentence) self:say(sentence) end,
     on_refused = function (status, message) self:abort(message, status) end,
     on_idle = self:guard(function () idle(self) end),
   }
@@ -310,6 +317,7 @@ end
 
 local function prepare(self)
   local settings = self.settings
+  if settings.template then self.template = want(template.compile(settings.template)) end
   self.store:leave()
   self.run = identify(self)
   self.emitter = emitter.open(self.store, settings)
@@ -317,7 +325,7 @@ local function prepare(self)
   local name = owner(self)
   self.store:commit()
   if settings.queue then
-    self.queue = assert(queue.open(settings.queue, { owner = name, claim_after = settings.claim_after }))
+    self.queue = want(queue.open(settings.queue, { owner = name, claim_after = settings.claim_after }))
     confirm(self)
     self.store:assign()
   end
@@ -329,8 +337,11 @@ end
 
 -- open(settings) -> engine, or nil, message
 local function open(settings)
-  local self = setmetatable({ settings = settings, done = 0, failed = 0, dropped = 0, skipped = 0, kept = 0, changed = 0, total = 0,
-                              unflushed = 0, flushed = luv.now(), taken = {}, bytes = {}, problems = {}, handles = {} }, Engine)
+  local self = setmetatable({
+    settings = settings,
+    done = 0, failed = 0, dropped = 0, skipped = 0, failed_before = 0, kept = 0, changed = 0, total = 0,      -- pictures
+    unflushed = 0, flushed = luv.now(), taken = {}, bytes = {}, problems = {}, handles = {},
+  }, Engine)
   self.durable = settings.job ~= nil
   local message
   self.store, message = store.open(settings.job or "")

@@ -23,4 +23,24 @@ function place.command()
   return (core:gsub("lua/lunette/core%.so$", "bin/lunette"))
 end
 
+local WORKER = "LUNETTE_JOB_WORKER"
+
+-- The command that this process was started with: { program, argument, ... }.
+function place.this_process()
+  local f <close> = assert(io.open("/proc/self/cmdline", "rb"))
+  local words = {}
+  for word in f:read "a":gmatch "([^\0]*)\0" do words[#words + 1] = word end
+  words[1] = luv.exepath()
+  return words
+end
+
+-- The environment of one that is to work for a job when it comes to job.run.
+function place.worker_environment()
+  local list = { WORKER .. "=1" }
+  for name, value in pairs(luv.os_environ()) do list[#list + 1] = name .. "=" .. value end
+  return list
+end
+
+function place.is_worker() return luv.os_getenv(WORKER) ~= nil end
+
 return place

@@ -8,6 +8,7 @@ local luv     = require "luv"
 local STARTS = 3             -- workers in a row that die before they are ready: more will not help
 local TICK   = 100           -- ms between looks at the clock
 local GRACE  = 2000          -- ms for workers to end by themselves
+local BATCHES = 2            -- that a worker has at most, so that it never waits
 
 local Pool = {}
 Pool.__index = Pool
@@ -73,9 +74,8 @@ end
 
 local answers = {}
 
-function answers.ready(self, worker, message)
+function answers.ready(self, worker)
   worker.ready, self.failed_starts = true, 0
-  self.on_ready(message)
   while self.size > self:count() do start(self) end
 end
 
@@ -91,7 +91,23 @@ local function answered(self, worker, message)
   self.on_result(task, message)
 end
 
-answers.done, answers.failed = answered, answered
+answers.done, answers.failed, answers.dropped = answered, answered, answered
+
+-- The worker ends by itself.
+function answers.exhausted(self, worker, message)
+  local limit = self.setup.data_limit
+  worker.reason = limit and ("%s within %d MiB"):format(message.error, limit >> 20) or message.error
+end
+
+-- What one worker measured holds for all.
+function answers.batch_size(self, worker, message)
+  self.batch_size, self.ahead = message.size, message.size * BATCHES
+  self.setup.batch_size, self.setup.measure = message.size, nil
+  for other in pairs(self.workers) do
+    if other ~= worker then other.channel:send { kind = "batch_size", size = message.size } end
+  end
+  self.on_batch_size(message.sentence)
+end
 
 function start(self)
   local worker = { tasks = {}, count = 0 }
@@ -122,6 +138,7 @@ function start(self)
   end)
   self.workers[worker] = true
   worker.channel:send(self.setup)
+  self.setup.measure = nil                          -- one of them is enough
 end
 
 -- ---- tasks -----------------------------------------------------------------------------------
@@ -215,13 +232,13 @@ function Pool:close(now)
   timer:unref()
 end
 
--- open { size, command, environment, setup, descriptors, timeout (s), retries, ahead, batch_size, next_task, on_result(task, answer), on_ready(answer),
---        on_refused(status, message), on_idle() } -> pool
--- A task is { key =, path =, bytes = }; 'ahead' is how many a worker has at most.
+-- open { size, command, environment, setup, descriptors, timeout (s), retries, batch_size, next_task(),
+--        on_result(task, answer), on_batch_size(sentence), on_refused(status, message), on_idle() } -> pool
+-- A task is { key =, path =, bytes = }.  batch_size may be the largest that is going to be tried.
 local function open(self)
   setmetatable(self, Pool)
   self.workers, self.suspects, self.failed_starts = {}, {}, 0
-  self.descriptors = self.descriptors or {}
+  self.descriptors, self.ahead = self.descriptors or {}, self.batch_size * BATCHES
   self.timer = luv.new_timer()
   self.timer:start(TICK, TICK, function () watch(self) end)
   start(self)                                       -- the others when it is ready: they share what it prepares

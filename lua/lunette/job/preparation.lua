@@ -38,38 +38,50 @@ local function processor_of(dir)
   return processors[dir]
 end
 
--- prepare(dir, reduce_to, thumbnail, file, bytes)
+-- prepare(dir, reduce_to, thumbnail, file, bytes [, on_image])
 --   -> bytes of the resized picture u8 [Y, X, 3], Y, X, height, width of the picture, bytes of its thumbnail;
 --   or nil, stage, message and, if it was decoded, height, width
 --
---   dir        of the model
---   file       path of the picture; or bytes, its contents
+--   dir         of the model
+--   reduce_to   pixels that both sides of a JPEG decoded at reduced scale must keep, as vision.decode takes it;
+--               nil: always in full
+--   thumbnail   pixels of its longer side at most; nil: none is made
+--   file        path of the picture; or bytes, its contents
+--   on_image    function(image, file) that may give another image, or false: then nil, "dropped"
 --
 -- Normalising is left to the caller: a tenth of the work, which makes the pixels four times as large.
-local function prepare(dir, reduce_to, thumbnail, file, bytes)
+local function prepare(dir, reduce_to, thumbnail, file, bytes, on_image)
   local scope <close> = core.scope()
   local message
   if not bytes then
     bytes, message = read(file)
     if not bytes then return nil, "read", message end
   end
-  local image
-  image, message = vision.decode(bytes)
-  if not image then return nil, "decode", message end
-  local height, width = image:dim(1), image:dim(2)
+  local image, reduced_by = vision.decode(bytes, { reduce_to = reduce_to or 0 })
+  if not image then return nil, "decode", reduced_by end
+  local height, width = image:dim(1) * reduced_by, image:dim(2) * reduced_by
+  local other = on_image and on_image(image, file)
+  if other == false then return nil, "dropped" end
+  image = other or image
   local processor, resized
   processor, message = processor_of(dir)
   if processor then resized, message = processor:resize(image) end
   if not resized then return nil, "prepare", message, height, width end
-  return resized:bytes(), resized:dim(1), resized:dim(2), height, width
+  local small = thumbnail and vision.encode_jpeg(vision.thumbnail(image, { height = thumbnail, width = thumbnail }))
+  return resized:bytes(), resized:dim(1), resized:dim(2), height, width, small
 end
 
--- in_thread(...) -> the same, on one thread; an error that nobody expected (no memory, above all) fails the picture
-local function in_thread(...)
-  if core.threads() > 1 then core.threads(1) end
+-- safely(...) -> the same; an error that nobody expected (no memory, above all) fails the picture
+local function safely(...)
   local results = table.pack(pcall(prepare, ...))
   if results[1] then return table.unpack(results, 2, results.n) end
   return nil, "prepare", tostring(results[2])
 end
 
-return { prepare = prepare, in_thread = in_thread }
+-- in_thread(...) -> the same, on one thread
+local function in_thread(...)
+  if core.threads() > 1 then core.threads(1) end
+  return safely(...)
+end
+
+return { prepare = prepare, safely = safely, in_thread = in_thread }

@@ -12,7 +12,7 @@ A queue redis://HOST/STREAM is five keys, made as they are needed:
 
 Anybody may XADD messages, XREAD or XTRIM the last two, and DEL all five when the work is over: until then inputs and
 owners grow by some 200 bytes an input.  On a Redis Cluster the five are in one place if the name has braces: {photos}.
-Redis 7.0 or newer.
+Redis 7.0 or newer, which keeps what it is told: appendonly yes, appendfsync always, maxmemory-policy noeviction.
 
 Exactly once.  An input is recorded by its owner only, and the first who finishes it becomes its owner, in one step on
 the server (scripts.CONFIRM).  A consumer is a process with a job file; 'me' stands in that file, so it is the same after
@@ -22,7 +22,7 @@ What can happen to a message that A was given:
   A dies before (1).      The message stays pending; after claim_after without a beat somebody takes it over.
   A dies between 1 and 2. The same, and A, when it runs again, confirms what its job file holds.  Whoever confirms
                           first owns it, A or B; the other is told false and drops its result.
-  A dies inside (2),      A cannot know whether it became the owner.  It asks again: HSETNX keeps the first owner, so
+  A dies inside (2),      A cannot know whether it became the owner.  It asks again: an owner is never replaced, so
   or the answer is lost.  the answer is what it was or would have been, and no result is added twice, because that is
                           done in the step that makes the owner.
   A dies between 2 and 3, A asks again, hears true again, and brings its outputs to what the job file holds.  Nobody else
@@ -34,9 +34,9 @@ What can happen to a message that A was given:
                           in the stream, but its owner is still known: false.  B dies as well: C takes it, likewise.
   A is given a message    It is one of its own that was pending for claim_after, or one it had before a restart.  The
   that it knows           first is left out here (source.held), the second the job file must know by its key.
-  The server dies.        What it forgets happened never: with appendonly yes and appendfsync always nothing; with
-                          everysec the last second's owners, and those messages are done again by somebody, who records
-                          them once more.  Consumers wait for it to come back (link.lua).
+  The server dies.        Consumers wait for it to come back (link.lua).  What it forgot never happened: nothing with
+                          appendfsync always; with everysec, or after a failover, the last second's owners, and those
+                          messages are done again by somebody, who records them once more.
   The server was away.    Every message has been idle meanwhile.  Nobody claims for claim_after once it is back, while
                           those who live beat.
 
@@ -97,7 +97,7 @@ local function message_of(stream, id, list)
     return { key = id, file = stream .. ":" .. id, error = ("message %s of %s %s"):format(id, stream, wrong), stage = "list" }
   end
   local item = { key = id, file = fields.file }
-  if fields.problem then item.error, item.stage = fields.problem, "list" end
+  if type(fields.problem) == "string" then item.error, item.stage = fields.problem, "list" end
   return item
 end
 
@@ -158,17 +158,13 @@ at most 2000).  One with 'error' and 'stage' is a failure already.  Until it is 
 ]]
 function Source:next(most, wait_ms)
   local items = {}
-  local function refuse(message, code)
-    for _, item in ipairs(items) do self.held[item.key] = nil end     -- pending as they are, they come again
-    return nil, message, code
-  end
   if seconds() >= self.claim_at then
     local done, message, code = claim(self, most, items)
-    if not done then return refuse(message, code) end
+    if not done then return nil, message, code end
   end
   if #items == 0 then
     local done, message, code = read_new(self, most, wait_ms, items)
-    if not done then return refuse(message, code) end
+    if not done then return nil, message, code end
   end
   return items
 end
@@ -207,9 +203,11 @@ function Source:beat()
   return true
 end
 
--- The words of a record in a result stream, and the number of its key among those of scripts.CONFIRM.
+-- The words of a record in a result stream, and the number of its key among those of scripts.CONFIRM; one that a script
+-- dropped has no words.
 local function words_of(record)
   if record.error then return 4, { "file", record.file, "error", record.error, "stage", record.stage } end
+  if record.state == "dropped" or not record.text then return 0, {} end
   local words = { "file", record.file, "text", record.text, "ids", "[" .. table.concat(record.ids or {}, ",") .. "]" }
   if record.score then table.move({ "score", ("%.9g"):format(record.score) }, 1, 2, #words + 1, words) end
   return 3, words
@@ -224,17 +222,14 @@ results   whether the records are added to STREAM:results and STREAM:failures
 True: this job is the one that records the input.  False: another has, or will.  May be asked again, with the same answer.
 ]]
 function Source:confirm(list, results)
-  local words = {}
-  local function add(...) table.move({ ... }, 1, select("#", ...), #words + 1, words) end
-  for _, item in ipairs(list) do
-    if results then
-      local key, fields = words_of(item.record)
-      add(item.key, key, #fields, table.unpack(fields))
-    else
-      add(item.key, 0, 0)
-    end
-  end
   if #list == 0 then return {} end
+  local words = {}
+  for _, item in ipairs(list) do
+    local key, fields = 0, {}
+    if results then key, fields = words_of(item.record) end
+    table.move({ item.key, key, #fields }, 1, 3, #words + 1, words)
+    table.move(fields, 1, #fields, #words + 1, words)
+  end
   local stream = self.stream
   local reply, message, code = run(self.server, scripts.CONFIRM,
     { stream, stream .. ":owners", stream .. ":results", stream .. ":failures" }, GROUP, self.owner, table.unpack(words))
@@ -320,6 +315,7 @@ function queue.enqueue(text, iterator, options)
     if #words == 0 then return true end
     local added
     added, message, code = run(server, scripts.ENQUEUE, { place.stream, place.stream .. ":inputs" }, table.unpack(words))
+    if added and not math.tointeger(added) then added, message, code = strange(server, "EVAL") end
     if not added then return false end
     counts.added, counts.known = counts.added + added, counts.known + #words // 2 - added
     words, bytes = {}, 0

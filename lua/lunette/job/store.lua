@@ -26,12 +26,12 @@ CREATE TABLE image(
   text TEXT, ids TEXT, score REAL, tokens INTEGER, sequences TEXT, ms REAL, width INTEGER, height INTEGER,
   error TEXT, stage TEXT,
   ticket TEXT,                          -- of a queue: its name for this input, until the queue has confirmed it
-  sidecar TEXT, thumbnail BLOB);        -- for outputs, until they have it
+  final TEXT, thumbnail BLOB);          -- for outputs, until they have it
 CREATE INDEX image_path ON image(path);
 CREATE INDEX image_todo ON image(todo, id) WHERE todo > 0;
 CREATE INDEX image_next ON image(id) WHERE position IS NULL AND ticket IS NULL AND todo = 0 AND state IN ('done', 'failed');
 CREATE INDEX image_ticket ON image(id) WHERE ticket IS NOT NULL;
-CREATE INDEX image_kept ON image(position) WHERE sidecar IS NOT NULL OR thumbnail IS NOT NULL;
+CREATE INDEX image_kept ON image(position) WHERE final IS NOT NULL OR thumbnail IS NOT NULL;
 CREATE INDEX image_redone ON image(id) WHERE redone = 1;
 CREATE INDEX image_state ON image(state, id);
 CREATE UNIQUE INDEX image_position ON image(position);
@@ -40,6 +40,7 @@ CREATE TABLE output(path TEXT PRIMARY KEY, mark TEXT, position INTEGER NOT NULL 
 
 local Store = {}
 Store.__index = Store
+Store.__close = function (self) self:close() end
 
 -- Errors of the database stop whatever the job does: they are raised.
 local function want(value, message)
@@ -95,7 +96,7 @@ end
 
 -- ---- records -----------------------------------------------------------------------------
 
-local COLUMNS = "id, position, file, path, text, ids, score, tokens, sequences, ms, width, height, error, stage, sidecar, thumbnail"
+local COLUMNS = "id, position, file, path, text, ids, score, tokens, sequences, ms, width, height, error, stage, final, thumbnail"
 
 local function revive(row)
   row.ids = row.ids and json.decode(row.ids, "ids")
@@ -170,10 +171,10 @@ function Store:put(id, record)
   local was = self.db:row("SELECT position FROM image WHERE id = ?", id)
   local redone = was and was.position ~= nil
   self:run([[UPDATE image SET todo = 0, state = ?, text = ?, ids = ?, score = ?, tokens = ?, sequences = ?, ms = ?, width = ?, height = ?,
-             error = ?, stage = ?, sidecar = ?, thumbnail = ?, redone = ? WHERE id = ?]],
+             error = ?, stage = ?, final = ?, thumbnail = ?, redone = ? WHERE id = ?]],
            record.state, record.text, record.ids and cjson.encode(record.ids), record.score, record.tokens,
            record.sequences and cjson.encode(record.sequences), record.ms, record.width, record.height,
-           record.error, record.stage, record.sidecar, record.thumbnail and sqlite.blob(record.thumbnail), redone and 1 or 0, id)
+           record.error, record.stage, record.final, record.thumbnail and sqlite.blob(record.thumbnail), redone and 1 or 0, id)
   if record.size then self:run("UPDATE image SET size = ? WHERE id = ?", record.size, id) end     -- once an output has written into it
   if redone then self:set("rebuild", 1) end
 end
@@ -245,8 +246,20 @@ end
 
 -- The outputs have the records up to a position: what was kept for them alone may go.
 function Store:emitted(position)
-  self:run("UPDATE image SET sidecar = NULL, thumbnail = NULL WHERE position <= ? AND (sidecar IS NOT NULL OR thumbnail IS NOT NULL)", position)
+  self:run("UPDATE image SET final = NULL, thumbnail = NULL WHERE position <= ? AND (final IS NOT NULL OR thumbnail IS NOT NULL)", position)
   self:run "UPDATE image SET redone = 0 WHERE redone = 1"
+end
+
+-- Iterator of all records, with what they depend on.
+function Store:all()
+  return revived(self.db:rows("SELECT size, mtime, run, state, " .. COLUMNS .. [[ FROM image WHERE todo = 0 AND state IN ('done', 'failed', 'dropped')
+                               ORDER BY position IS NULL, position, id]]))
+end
+
+function Store:outputs()
+  local list = {}
+  for row in self.db:rows "SELECT path, position FROM output ORDER BY path" do list[#list + 1] = row end
+  return list
 end
 
 function Store:last_position() return self.db:row "SELECT max(position) AS n FROM image".n or 0 end

@@ -3,12 +3,15 @@
 -- It reads pictures and writes nothing: what it answers the coordinator keeps.  Messages (channel.lua) come
 -- and go through file descriptor 3.
 --
---   setup    model, threads, ahead_threads, arguments, batch_size (nil: to be measured), data_limit, shared, thumbnail, reduce_to
+--   setup    model, threads, ahead_threads, arguments, batch_size, measure (whether the batch size is to be measured), data_limit,
+--            shared, thumbnail, fast_decode
 --   ready    prompt_length          or   refused   status, message
 --   task     key, file, bytes       (bytes: of a picture that is no file)
+--   batch_size  size, and from the worker that measured it a sentence
 --   done     key, text, ids, score, tokens, sequences, ms, width, height, thumbnail
---   failed   key, stage, error
+--   failed   key, stage, error      or   dropped   key      or, before it ends,   exhausted   error
 local lunette  = require "lunette"
+local batch_size = require "lunette.job.batch_size"
 local channel  = require "lunette.job.channel"
 local prefetch = require "lunette.job.prefetch"
 local luv      = require "luv"
@@ -51,7 +54,22 @@ local function answer(self, picture, result, ms)
   self.channel:send(message)
 end
 
+-- A worker that had no memory for a picture ends: what another picture left may be to blame, and the coordinator
+-- tries each alone in a new one.
+local MEMORY = { "no memory", "out of memory", "not enough memory" }
+
+local function ran_out(message)
+  for _, words in ipairs(MEMORY) do
+    if message:find(words, 1, true) then return true end
+  end
+  return false
+end
+
 local function refuse(self, picture, stage, message)
+  if ran_out(message) then
+    self.ended = true
+    return self.channel:send { kind = "exhausted", error = message }
+  end
   self.channel:send { kind = "failed", key = picture.key, stage = stage, error = message }
 end
 
@@ -72,7 +90,8 @@ end
 local function work(self, list)
   local prepared = {}
   for _, picture in ipairs(list) do
-    if picture.error then refuse(self, picture, picture.stage, picture.error) else prepared[#prepared + 1] = picture end
+    if picture.stage == "dropped" then self.channel:send { kind = "dropped", key = picture.key }
+    elseif picture.error then refuse(self, picture, picture.stage, picture.error) else prepared[#prepared + 1] = picture end
   end
   if #prepared > 0 then caption(self, prepared) end
 end
@@ -89,12 +108,29 @@ local function take(self, most)
   return list
 end
 
+-- How many pictures the next batch has.
+local function next_size(self)
+  local trial = self.trials and batch_size.trials[#self.trials + 1]
+  return trial or self.batch_size
+end
+
+-- Notes how long a batch took; after the last trial the size is chosen.
+local function note(self, list, began)
+  if not self.trials then return end
+  table.insert(self.trials, { images = #list, ms = (luv.hrtime() - began) / 1e6 })
+  if #self.trials < #batch_size.trials then return end
+  local size, sentence = batch_size.choose(self.trials)
+  self.trials, self.batch_size = nil, size
+  self.channel:send { kind = "batch_size", size = size, sentence = sentence }
+end
+
 -- ---- the process ---------------------------------------------------------------------------
 
 local messages = {}
 
 function messages.setup(self, setup)
   self.setup = setup
+  self.batch_size, self.trials = setup.batch_size, setup.measure and {} or nil
   if setup.data_limit then assert(require "lunette.rlimit".data(setup.data_limit)) end
   local model, detail, message = open_model(setup)
   if not model then
@@ -102,8 +138,9 @@ function messages.setup(self, setup)
     return
   end
   self.model, self.prompt_length = model, detail
-  self.queue = assert(prefetch.new { model = setup.model, threads = setup.ahead_threads, reduce_to = setup.reduce_to,
-                                     thumbnail = setup.thumbnail })
+  self.queue = assert(prefetch.new { model = setup.model, threads = setup.ahead_threads, thumbnail = setup.thumbnail,
+                                     reduce_to = setup.fast_decode and model.image_processor:reduce_to() or nil,
+                                     on_image = self.on_image })
   self.channel:send { kind = "ready", prompt_length = detail }
 end
 
@@ -112,14 +149,21 @@ function messages.task(self, task)
   self.outstanding = self.outstanding + 1
 end
 
--- serve(): works until the coordinator is gone.
-function worker.serve()
-  local self = { outstanding = 0 }
+function messages.batch_size(self, message) self.batch_size, self.trials = message.size, nil end
+
+-- serve([on_image]): works until the coordinator is gone.
+function worker.serve(on_image)
+  local self = { outstanding = 0, on_image = on_image }
   self.channel = channel.open(channel.pipe(PIPE), function (message) messages[message.kind](self, message) end,
                               function () self.ended = true end)
   while not self.ended do
     if self.outstanding == 0 then luv.run "once"
-    else work(self, take(self, self.setup.batch_size or 1)) end
+    else
+      local began = luv.hrtime()
+      local list = take(self, next_size(self))
+      work(self, list)
+      note(self, list, began)
+    end
     luv.run "nowait"
   end
 end

@@ -1,6 +1,7 @@
 -- job/queue/scripts.lua - what must happen at once on the server: Lua 5.1 that Redis runs, each as a whole or not at all.
 --
 -- KEYS and ARGV are said above each.  All of them may be repeated: the second time they change nothing and say the same.
+-- A script that fails stops where it is, so what can fail (a key of another type) comes before what must not stand alone.
 local scripts = {}
 
 -- Adds paths that were never added.
@@ -8,12 +9,13 @@ local scripts = {}
 scripts.ENQUEUE = [[
 local added = 0
 for i = 1, #ARGV, 2 do
-  if redis.call('SADD', KEYS[2], ARGV[i]) == 1 then
+  if redis.call('SISMEMBER', KEYS[2], ARGV[i]) == 0 then
     if ARGV[i + 1] == '' then
       redis.call('XADD', KEYS[1], '*', 'file', ARGV[i])
     else
       redis.call('XADD', KEYS[1], '*', 'file', ARGV[i], 'problem', ARGV[i + 1])
     end
+    redis.call('SADD', KEYS[2], ARGV[i])
     added = added + 1
   end
 end
@@ -29,10 +31,13 @@ scripts.CONFIRM = [[
 local said, at = {}, 3
 while at <= #ARGV do
   local id, n = ARGV[at], tonumber(ARGV[at + 2])
-  if redis.call('HSETNX', KEYS[2], id, ARGV[2]) == 1 and n > 0 then
-    redis.call('XADD', KEYS[tonumber(ARGV[at + 1])], '*', unpack(ARGV, at + 3, at + 2 + n))
+  local owner = redis.call('HGET', KEYS[2], id)
+  if not owner then
+    if n > 0 then redis.call('XADD', KEYS[tonumber(ARGV[at + 1])], '*', unpack(ARGV, at + 3, at + 2 + n)) end
+    redis.call('HSET', KEYS[2], id, ARGV[2])
+    owner = ARGV[2]
   end
-  said[#said + 1] = redis.call('HGET', KEYS[2], id) == ARGV[2] and 1 or 0
+  said[#said + 1] = owner == ARGV[2] and 1 or 0
   redis.call('XACK', KEYS[1], ARGV[1], id)
   redis.call('XDEL', KEYS[1], id)
   at = at + 3 + n
