@@ -170,6 +170,8 @@ for _, settings in ipairs { {}, { append = true }, { overwrite = "older" } } do
   equal(take(output, record(2, "./two.png", "a cat")), "two.txt has the caption of two.jpg already", "the second, said otherwise")
   output = start(settings, { first })
   equal(take(output, record(2, "two.png", "a cat")), "two.txt has the caption of two.jpg already", "the second, in another run")
+  output = start(settings, { first, record(2, "two.png", "a cat") })       -- committed, killed before it could fail
+  equal(take(output, record(2, "two.png", "a cat")), "two.txt has the caption of two.jpg already", "the second, after a kill")
   equal(read "two.txt", "a dog\n", "sidecar")
   local _, message = output:prepare(record(2, "two.png"))
   equal(message, "two.txt has the caption of two.jpg already", "the second, when it is prepared")
