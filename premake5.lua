@@ -82,6 +82,7 @@ project "module"
 -- Libraries that scripts need and tensors do not: one Lua module a file, lunette.NAME, and what it links.
 local bindings = {
   sqlite = { "sqlite3" },
+  redis  = { "hiredis" },
 }
 for _, file in ipairs(os.matchfiles "lua/bindings/*.c") do
   local name = file:match "([^/]+)%.c$"

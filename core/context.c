@@ -49,6 +49,7 @@ void lun_ctx_drop(lun_ctx *cx) {
 void lun_close(lun_ctx *cx) {
   if (!cx) return;
   lun_scope_close(cx, 0, NULL);
+  lun_packs_close(cx);
   lun_pool_close(cx->pool);
   cx->pool = NULL;
   lun_ctx_drop(cx);

@@ -5,6 +5,7 @@
 #include "tensor.h"
 
 struct lun_pool;
+struct lun_pack_file;
 
 typedef struct lun_chunk {     /* of scratch memory */
   char  *data;
@@ -20,6 +21,7 @@ struct lun_ctx {
   lun_tensor **scope;          /* tensors of all open scopes, innermost last */
   size_t       scope_count, scope_room;
   struct lun_pool *pool;
+  struct lun_pack_file *packs; /* where packed weights are shared with other processes; NULL: nowhere */
   lun_chunk    chunk[LUN_MAXCHUNKS];
   int          chunk_now;      /* the one being filled */
 };

@@ -10,7 +10,9 @@
 ** lun_status.  lun_clear() forgets the error.
 **
 ** Threads.  A context and its tensors belong to one thread at a time; the
-** pool inside is the core's own affair.
+** pool inside is the core's own affair.  Several contexts may work on several
+** threads at once: what a process has once (plugins, the choice of kernels, free
+** lists) is behind locks.
 */
 #ifndef LUN_H
 #define LUN_H
@@ -49,6 +51,44 @@ void        lun_parallel(lun_ctx *cx, int64_t n, int64_t grain,
 void       *lun_scratch(lun_ctx *cx, size_t bytes);
 size_t      lun_scratch_mark(lun_ctx *cx);
 void        lun_scratch_reset(lun_ctx *cx, size_t mark);
+
+/* ---- weights shared by processes ------------------------------------------ */
+
+/*
+** Matrices of 'linear' are packed for its kernel, once each, into memory of the
+** process.  Processes that run one model on several cores can have one copy of
+** them instead, in a file that all of them map:
+**
+**     fd = lun_packs_make(cx);            in one process, whose children inherit fd
+**     lun_packs_open(cx, fd);             in each of them; then the model is made,
+**     tally = lun_packs_close(cx);        and the packs are as private or shared as they became
+**
+** Whoever needs a pack first puts it there, the others map it, read-only; they
+** may come at once, in any order, and may be killed at any instant.  A pack is
+** found by the file its weight is in (device, inode, size and times), its place
+** there and everything the arrangement depends on: another model, or another
+** instruction set, finds nothing of the first and adds its own.  Weights that are
+** in no file are packed privately, and so is what the shared file has no room for.
+** A pack lives as long as its tensor, and the memory as long as a descriptor or a
+** pack.
+**
+** lun_packs_make - a new file in memory: its descriptor, closed on exec unless it
+** is passed on; -1 after LUN_EIO.  Any regular file open for reading and writing does
+** as well; it must be empty or one of these.
+**
+** lun_packs_open - from now on packs come from the file.  'fd' stays the caller's.
+** Errors: LUN_EARG if it is not open, no regular file, or holds something else;
+** LUN_EIO if it cannot be opened again under /proc/self/fd; LUN_EMEM.
+**
+** lun_packs_close - ends that; nothing happens if it has not begun.
+*/
+typedef struct lun_packs_tally {     /* bytes of packs since lun_packs_open() */
+  size_t found, added, own;          /* in the file before; put there; private all the same */
+} lun_packs_tally;
+
+int             lun_packs_make(lun_ctx *cx);
+lun_status      lun_packs_open(lun_ctx *cx, int fd);
+lun_packs_tally lun_packs_close(lun_ctx *cx);
 
 /* ---- scopes ------------------------------------------------------------ */
 

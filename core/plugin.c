@@ -108,6 +108,7 @@ static void stay_loaded(void) {
 }
 
 lun_plugin *lun_plugin_builtin(lun_ctx *cx) {
+  lun_plugin *p = NULL;
   pthread_mutex_lock(&lock);
   if (builtin.blocks.count == 0 || builtin.code != LUN_OK) {      /* the first time, or memory ran out the last time */
     builtin.blocks.count = builtin.funcs.count = builtin.classes.count = 0;
@@ -123,10 +124,10 @@ lun_plugin *lun_plugin_builtin(lun_ctx *cx) {
 #undef CLASS
     builtin.opening = false;
   }
+  if (builtin.code == LUN_OK) p = &builtin;
+  else lun_fail(cx, builtin.code, "built-in blocks: %s", builtin.refusal);
   pthread_mutex_unlock(&lock);
-  if (builtin.code == LUN_OK) return &builtin;
-  lun_fail(cx, builtin.code, "built-in blocks: %s", builtin.refusal);
-  return NULL;
+  return p;
 }
 
 const lun_facts *lun_plugin_facts(const lun_plugin *p) { return &p->facts; }

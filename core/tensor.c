@@ -7,7 +7,7 @@
 
 static lun_buffer *new_buffer(void *data, size_t size, void (*release)(void *), void *owner) {
   lun_buffer *b = lun_alloc(sizeof *b);
-  if (b) *b = (lun_buffer){ 1, data, size, release, owner };
+  if (b) *b = (lun_buffer){ .refs = 1, .data = data, .size = size, .release = release, .owner = owner };
   return b;
 }
 

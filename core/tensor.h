@@ -4,13 +4,20 @@
 
 #include "lun.h"
 
+/* The bytes of a file that storage holds.  The same numbers mean the same bytes; size 0: of no file. */
+typedef struct lun_origin {
+  uint64_t device, inode, size, modified, changed;   /* as stat() says it; times in ns */
+  uint64_t at;                                       /* where the bytes begin */
+} lun_origin;
+
 /* Counted storage; the last reference runs 'release(owner)'. */
 typedef struct lun_buffer {
-  int    refs;
-  void  *data;
-  size_t size;
-  void (*release)(void *owner);
-  void  *owner;
+  int        refs;
+  void      *data;
+  size_t     size;
+  void     (*release)(void *owner);
+  void      *owner;
+  lun_origin origin;
 } lun_buffer;
 
 struct lun_tensor {

@@ -45,6 +45,7 @@ void open_tensor(lua_State *L);     /* lua_tensor.c */
 void open_ops(lua_State *L);        /* lua_ops.c */
 void open_scope(lua_State *L);      /* lua_scope.c */
 void open_files(lua_State *L);      /* lua_files.c */
+void open_packs(lua_State *L);      /* lua_packs.c */
 void open_plugins(lua_State *L);    /* lua_plugin.c */
 
 /* lua_scope.c: tensors made from Lua while a scope is open belong to it */

@@ -97,6 +97,7 @@ LUN_EXPORT int luaopen_lunette_core(lua_State *L) {
   open_tensor(L);
   open_ops(L);
   open_files(L);
+  open_packs(L);
   open_plugins(L);
   return 1;
 }

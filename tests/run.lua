@@ -53,7 +53,7 @@ local function collect(prefix, build, lua, environment)
 
   for _, name in ipairs(list "tests/c/(.+)%.c") do add("c/" .. name, build .. "/tests/" .. name) end
   for _, folder in ipairs(list "tests/(.+)") do
-    local once = folder == "source"             -- nothing compiled of ours runs
+    local once = folder == "source"             -- nothing compiled of ours runs, or with a sanitizer of its own
     if folder ~= "bench" and not (once and prefix ~= "") then
       for _, name in ipairs(list("tests/" .. folder .. "/(.+)%.lua")) do
         local path = ("tests/%s/%s.lua"):format(folder, name)

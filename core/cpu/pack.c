@@ -1,7 +1,9 @@
 /* pack.c - right operands of products, rearranged into panels. */
 #include <string.h>
+#include "context.h"
 #include "dtype.h"
 #include "pack.h"
+#include "pack_file.h"
 
 static int panel_columns(int64_t n, int64_t panel) {
   return n - panel * PANEL < PANEL ? (int)(n - panel * PANEL) : PANEL;
@@ -108,6 +110,21 @@ static bool panel_size(panel_kind kind, int64_t k, size_t *bytes) {
   return !__builtin_mul_overflow((size_t)k, row[kind], bytes);
 }
 
+/* Memory for a pack and its contents: from the file that is shared, if there is one; else its own. */
+static void fill(const lun_tensor *w, lun_pack *p, size_t bytes) {
+  lun_pack_file *file = w->cx->packs;
+  bool           fresh = true;
+  if (file && bytes > 0) {
+    pack_key key = { w->buffer->origin, p->n, p->k, (int32_t)w->dtype, (int32_t)p->kind, p->transposed, PANEL };
+    key.origin.at += (uint64_t)(w->data - (char *)w->buffer->data);
+    p->data = pack_file_take(file, &key, bytes, &fresh);
+    p->shared = p->data ? bytes : 0;
+  }
+  if (!p->data) p->data = lun_alloc(bytes), fresh = true;
+  if (p->data && fresh) lun_parallel(w->cx, (p->n + PANEL - 1) / PANEL, 1, pack_panels, &(packing){ w, p });
+  if (p->shared && fresh) pack_file_put(file, p->data, bytes);
+}
+
 lun_status lun_prepack(lun_tensor *w, bool transposed) {
   lun_ctx  *cx = w->cx;
   int64_t   n = w->dim[transposed], k = w->dim[!transposed], panels = (n + PANEL - 1) / PANEL;
@@ -116,14 +133,12 @@ lun_status lun_prepack(lun_tensor *w, bool transposed) {
   if (!w->constant || !lun_is_contiguous(w) || (w->pack && w->pack->transposed == transposed)) return LUN_OK;
   p = lun_alloc(sizeof *p);
   if (!p) return lun_fail(cx, LUN_EMEM, "out of memory");
-  *p = (lun_pack){ kind_of(w->dtype, transposed), transposed, n, k, 0, NULL };
-  if (panel_size(p->kind, k, &p->panel_bytes) && !__builtin_mul_overflow(p->panel_bytes, (size_t)panels, &bytes))
-    p->data = lun_alloc(bytes);
+  *p = (lun_pack){ .kind = kind_of(w->dtype, transposed), .transposed = transposed, .n = n, .k = k };
+  if (panel_size(p->kind, k, &p->panel_bytes) && !__builtin_mul_overflow(p->panel_bytes, (size_t)panels, &bytes)) fill(w, p, bytes);
   if (!p->data) {
     lun_free(p);
     return lun_fail(cx, LUN_EMEM, "out of memory: packing a weight of %lld by %lld", (long long)n, (long long)k);
   }
-  lun_parallel(cx, panels, 1, pack_panels, &(packing){ w, p });
   lun_pack_free(w->pack);
   w->pack = p;
   return LUN_OK;
@@ -131,6 +146,7 @@ lun_status lun_prepack(lun_tensor *w, bool transposed) {
 
 void lun_pack_free(lun_pack *pack) {
   if (!pack) return;
-  lun_free(pack->data);
+  if (pack->shared) pack_file_release(pack->data, pack->shared);
+  else lun_free(pack->data);
   lun_free(pack);
 }

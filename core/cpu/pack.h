@@ -14,6 +14,7 @@ typedef struct lun_pack {
   int64_t    n, k;
   size_t     panel_bytes;
   char      *data;          /* panels, one after the other */
+  size_t     shared;        /* bytes, if they lie in a file of packs; 0: they are private */
 } lun_pack;
 
 /*

@@ -13,27 +13,31 @@
 #include <unistd.h>
 #include "map.h"
 
-/* Size of an open regular file; 0 after an error. */
-static size_t size_of(lun_ctx *cx, int fd, const char *path) {
+static uint64_t nanoseconds(struct timespec t) { return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec; }
+
+/* What an open regular file is; its size is 0 after an error. */
+static lun_origin origin_of(lun_ctx *cx, int fd, const char *path) {
   struct stat st;
   if (fstat(fd, &st) != 0) lun_fail(cx, LUN_EIO, "%s: %s", path, strerror(errno));
   else if (!S_ISREG(st.st_mode)) lun_fail(cx, LUN_EIO, "%s: not a regular file", path);
   else if (st.st_size <= 0) lun_fail(cx, LUN_EIO, "%s: empty file", path);
   else if ((uintmax_t)st.st_size > SIZE_MAX / 2) lun_fail(cx, LUN_EIO, "%s: too large to map: %jd bytes", path, (intmax_t)st.st_size);
-  else return (size_t)st.st_size;
-  return 0;
+  else return (lun_origin){ st.st_dev, st.st_ino, (uint64_t)st.st_size, nanoseconds(st.st_mtim), nanoseconds(st.st_ctim), 0 };
+  return (lun_origin){ .size = 0 };
 }
 
 lun_map *lun_map_open(lun_ctx *cx, const char *path) {
-  lun_map *map = NULL;
-  void    *data;
-  size_t   size;
-  int      fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);   /* a named pipe must not make us wait */
+  lun_map   *map = NULL;
+  lun_origin origin;
+  size_t     size;
+  void      *data;
+  int        fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);   /* a named pipe must not make us wait */
   if (fd < 0) {
     lun_fail(cx, LUN_EIO, "%s: %s", path, strerror(errno));
     return NULL;
   }
-  size = size_of(cx, fd, path);
+  origin = origin_of(cx, fd, path);
+  size = origin.size;
   if (size == 0) goto done;
   data = mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0);
   if (data == MAP_FAILED) {
@@ -42,7 +46,7 @@ lun_map *lun_map_open(lun_ctx *cx, const char *path) {
   }
   map = lun_alloc(sizeof *map);
   if (map) {
-    *map = (lun_map){ 1, data, size };
+    *map = (lun_map){ 1, data, size, origin };
   } else {
     munmap(data, size);
     lun_fail(cx, LUN_EMEM, "out of memory");

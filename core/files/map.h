@@ -8,6 +8,7 @@ typedef struct lun_map {
   int                  refs;
   const unsigned char *data;
   size_t               size;   /* bytes, at least 1 */
+  lun_origin           origin; /* of its first byte */
 } lun_map;
 
 lun_map *lun_map_open(lun_ctx *cx, const char *path);   /* NULL after LUN_EIO or LUN_EMEM */

@@ -218,10 +218,13 @@ lun_tensor *lun_weights_get(lun_ctx *cx, lun_weights *w, int64_t i) {
   if ((uintptr_t)data % lun_dtype_alignment(t->dtype) != 0) {
     x = lun_from_host(cx, t->dtype, t->rank, t->dim, data);
     if (x) x->constant = true;
-    return x;
+  } else {
+    x = lun_from_memory(cx, t->dtype, t->rank, t->dim, data, release_map, t->map);
+    if (x) t->map->refs++;
   }
-  x = lun_from_memory(cx, t->dtype, t->rank, t->dim, data, release_map, t->map);
-  if (x) t->map->refs++;
+  if (!x) return NULL;
+  x->buffer->origin = t->map->origin;
+  x->buffer->origin.at = t->at;
   return x;
 }
 

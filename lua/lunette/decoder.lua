@@ -33,6 +33,13 @@ function Cache:select(index)
   for i = 1, #self do self[i]:select(index) end
 end
 
+-- cache:free(), or the end of a 'local cache <close>': its memory goes now; Lua's collector sees next to nothing of it
+function Cache:free()
+  for i = 1, #self do self[i]:free() end
+end
+
+Cache.__close = Cache.free
+
 -- decoder:cache { length = N } -> a cache for at most N positions
 function Decoder:cache(options)
   local length = options.length

@@ -3,6 +3,7 @@
 -- A row of 'kinds' holds what a Hugging Face image processor does where the file
 -- is silent; every kind runs the same steps: resize, centre crop, rescale,
 -- normalise.  A field that is not known here is an error: pixels are never guessed.
+local json   = require "lunette.json"
 local vision = require "lunette.vision"
 
 local IMAGENET_STANDARD = { mean = { 0.5, 0.5, 0.5 }, std = { 0.5, 0.5, 0.5 } }
@@ -117,6 +118,14 @@ local function check_steps(self)
   return ok, message, code
 end
 
+-- processor:reduce_to() -> pixels that both sides of a picture must keep when it is decoded at reduced scale (vision.load),
+-- so that what comes out stays near: twice what it is resized to; nil where sizes do not say.
+function Processor:reduce_to()
+  if not self.do_resize then return nil end
+  local size = self.size
+  return 2 * math.max(size.height or 0, size.width or 0, size.shortest_edge or 0, size.max_height or 0, size.max_width or 0)
+end
+
 -- new(config) -> processor, or nil, message, code
 --
 -- 'config' is the parsed file with false for null: as in transformers, a step that is
@@ -208,15 +217,36 @@ function Processor:resize(image)
   return crop and center_crop(image, crop.height, crop.width) or image
 end
 
--- processor(image u8 [Y, X, 3]) -> f32 [1, 3, Y', X'], or nil, message, code
-function Processor:__call(image)
-  local resized, message, code = self:resize(image)
-  if not resized then return nil, message, code end
-  local pixels = vision.normalize(resized, {
+-- processor:normalize(image u8 [Y', X', 3], as resize gave it) -> f32 [1, 3, Y', X']
+function Processor:normalize(image)
+  local pixels = vision.normalize(image, {
     do_rescale = self.do_rescale, rescale_factor = self.rescale_factor,
     do_normalize = self.do_normalize, mean = self.image_mean, std = self.image_std,
   })
   return pixels:reshape { 1, pixels:dim(1), pixels:dim(2), pixels:dim(3) }
 end
 
-return { new = new, kinds = kinds }
+-- processor(image u8 [Y, X, 3]) -> f32 [1, 3, Y', X'], or nil, message, code
+function Processor:__call(image)
+  local resized, message, code = self:resize(image)
+  if not resized then return nil, message, code end
+  return self:normalize(resized)
+end
+
+-- load(dir) -> the processor of a model directory, nil if it has none; or nil, message, code
+--
+-- Processors of transformers 5 write it into processor_config.json, which comes first,
+-- older ones into a file of its own.
+local function load(dir)
+  local config, message, code = json.optional(dir .. "/processor_config.json", false)
+  if config and type(config.image_processor) == "table" then config = config.image_processor
+  elseif config then config, message, code = json.optional(dir .. "/preprocessor_config.json", false) end
+  if not config then return nil, message, code end
+  if not next(config) then return nil end
+  local processor
+  processor, message, code = new(config)
+  if not processor then return nil, ("%s: %s"):format(dir, message), code end
+  return processor
+end
+
+return { load = load, new = new, kinds = kinds }

@@ -194,18 +194,25 @@ local function take_list_file(name, job)
   end, "", job)
 end
 
+-- Whether a read of standard input may have to wait.
+local function may_wait()
+  local kind = luv.guess_handle(0)
+  return kind == "pipe" or kind == "tty" or kind == "tcp"
+end
+
 -- The next bytes of standard input as soon as there are some, "" at its end.
-local function read_standard_input()
+local function read_standard_input(job)
+  if job.patient and may_wait() then yield(false) end
   local block, message = luv.fs_read(0, BLOCK)
   if not block then return nil, reason(message, "-") end
   return block
 end
 
 -- The rest of a picture on standard input, after 'head'.
-local function read_picture(head)
+local function read_picture(head, job)
   local pieces, size = { head }, #head
   repeat
-    local block, message = read_standard_input()
+    local block, message = read_standard_input(job)
     if not block then return nil, message end
     pieces[#pieces + 1] = block
     size = size + #block
@@ -218,13 +225,15 @@ end
 local function take_standard_input(job)
   local head = ""
   while #head < HEAD do
-    local block, message = read_standard_input()
+    local block, message = read_standard_input(job)
     if not block then return yield("-", message) end
     if block == "" then break end
     head = head .. block
   end
-  if job.null or head ~= "" and not vision.format(head) then return take_list("-", read_standard_input, head, job) end
-  local bytes, message = read_picture(head)
+  if job.null or head ~= "" and not vision.format(head) then
+    return take_list("-", function () return read_standard_input(job) end, head, job)
+  end
+  local bytes, message = read_picture(head, job)
   yield("-", message, bytes)
 end
 
@@ -252,12 +261,13 @@ Each of 'list' is
   -               standard input: a picture if it begins like one or is empty, else such a list (with options.null always)
 
 The iterator gives file, problem, bytes: 'problem' says why a folder or list of that name could not be read, 'bytes' are
-those of a picture on standard input.  counts.not_pictures is how many files of folders and patterns were passed over so far.
+those of a picture on standard input.  With options.patient the file is false where standard input must be waited for (until
+it is readable) before the next call.  counts.not_pictures is how many files of folders and patterns were passed over so far.
 It holds the names of one folder at a time, and the names of the folders still to come.
 ]]
 function inputs.each(list, options)
   options = options or {}
-  local job = { recursive = options.recursive, null = options.null, counts = { not_pictures = 0 } }
+  local job = { recursive = options.recursive, null = options.null, patient = options.patient, counts = { not_pictures = 0 } }
   return coroutine.wrap(function ()
     for _, input in ipairs(list) do take_input(input, job) end
   end), job.counts

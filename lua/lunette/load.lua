@@ -11,35 +11,12 @@ require "lunette.pipeline"
 
 local function exists(path) return lfs.attributes(path, "mode") == "file" end
 
--- A JSON file that holds an object; null as in json.read.
-local function object(path, null)
-  local value, message, code = json.read(path, null)
-  if message then return nil, message, code end
-  if type(value) ~= "table" or value[1] ~= nil then return nil, path .. ": not a JSON object", "io" end
-  return value
-end
-
--- The same of a file that need not be there: then {}.
-local function optional(path, null)
-  if not exists(path) then return {} end
-  return object(path, null)
-end
-
--- What prepares pictures: processors of transformers 5 write it into processor_config.json,
--- which comes first, older ones into a file of its own.
-local function image_processor_config(dir)
-  local joined, message, code = optional(dir .. "/processor_config.json", false)
-  if not joined then return nil, message, code end
-  if type(joined.image_processor) == "table" then return joined.image_processor end
-  return optional(dir .. "/preprocessor_config.json", false)
-end
-
 -- Token ids beside the options of generation.
 local IDS = { "bos_token_id", "pad_token_id", "decoder_start_token_id" }
 
 -- generation_config.json, or, of directories older than it, what config.json says of generation.
 local function generation_config(dir, config)
-  if exists(dir .. "/generation_config.json") then return object(dir .. "/generation_config.json") end
+  if exists(dir .. "/generation_config.json") then return json.object(dir .. "/generation_config.json") end
   local found = {}
   for _, source in ipairs { config.decoder or {}, config } do
     for _, names in ipairs { IDS, generate.options } do
@@ -52,7 +29,7 @@ local function generation_config(dir, config)
 end
 
 local function open(dir, options)
-  local config, message, code = object(dir .. "/config.json")
+  local config, message, code = json.object(dir .. "/config.json")
   if not config then return nil, message, code end
   if options.device and options.device ~= "cpu" then return nil, ("no device %q"):format(options.device), "device" end
   if options.dtype and options.dtype ~= "f32" and options.dtype ~= "auto" then
@@ -65,6 +42,7 @@ local function open(dir, options)
   w, message, code = weights.open(dir)
   if not w then return nil, message, code end
   local model = family.make(config, w)
+  if options.shared then model.shared = core.share_packs() end
   w.file:rest()                              -- what is packed is not read again
   model.dir = dir
   model.generation_config, message, code = generation_config(dir, config)
@@ -72,22 +50,21 @@ local function open(dir, options)
   if exists(dir .. "/tokenizer.json") then
     model.tokenizer, message, code = text.load(dir .. "/tokenizer.json")
     if not model.tokenizer then return nil, message, code end
-    model.tokenizer_config, message, code = optional(dir .. "/tokenizer_config.json")
+    model.tokenizer_config, message, code = json.optional(dir .. "/tokenizer_config.json")
     if not model.tokenizer_config then return nil, message, code end
   end
-  local preprocessor
-  preprocessor, message, code = image_processor_config(dir)
-  if not preprocessor then return nil, message, code end
-  if next(preprocessor) then
-    model.image_processor, message, code = image_processor.new(preprocessor)
-    if not model.image_processor then return nil, ("%s: %s"):format(dir, message), code end
-  end
+  model.image_processor, message, code = image_processor.load(dir)
+  if message then return nil, message, code end
   return model
 end
 
-local OPTIONS = { device = "string", dtype = "string", threads = "number" }
+local OPTIONS = { device = "string", dtype = "string", threads = "number", shared = "number" }
 
--- load(dir [, {device=, dtype=, threads=}]) -> model, or nil, message, code
+-- load(dir [, {device=, dtype=, threads=, shared=}]) -> model, or nil, message, code
+--
+-- shared: a file descriptor from lunette.make_packs(), inherited by the processes that load this model with
+-- it: they hold one copy of its packed weights.  model.shared says how many bytes of them were found there,
+-- added to it, or are private all the same.
 return function (dir, options)
   if type(dir) ~= "string" then error("load needs the path of a model directory", 3) end
   for name, value in pairs(options or {}) do
@@ -96,7 +73,12 @@ return function (dir, options)
   end
   if options and options.threads then core.threads(options.threads) end
   if lfs.attributes(dir, "mode") ~= "directory" then return nil, ("%s: not a directory"):format(dir), "io" end
+  if options and options.shared then
+    local ok, message, code = core.share_packs(options.shared)
+    if not ok then return nil, message, code end
+  end
   local results = table.pack(pcall(open, dir, options or {}))
+  core.share_packs()                         -- no longer, if open() did not come so far
   if results[1] then return table.unpack(results, 2, results.n) end
   local err = results[2]
   if type(err) == "table" and err.message then return nil, err.message, err.code end

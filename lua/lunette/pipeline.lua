@@ -18,25 +18,23 @@ end
 -- model:encode(pixel_values [B, 3, Y, X]) -> [B, S, C]: what the decoder attends to
 function Model:encode(pixel_values) return self.encoder(pixel_values) end
 
--- The pixel values of what a caller gave: image, images or pixel_values.
-local function pixels_of(self, options)
-  if options.pixel_values then return options.pixel_values end
-  local images = options.images or { options.image }
-  if #images == 0 then error("generate needs image, images or pixel_values", 3) end
-  local list = {}
-  for i, image in ipairs(images) do
-    local pixels, message, code = self:prepare(image)
-    if not pixels then return nil, message, code end
-    list[i] = pixels
-  end
+-- Tensors of one shape behind each other; concat takes eight at a time.
+local function joined(list)
   local all = list[1]
-  for first = 2, #list, 7 do        -- concat takes eight at a time
+  for first = 2, #list, 7 do
     local group = { all }
     for i = first, math.min(first + 6, #list) do group[#group + 1] = list[i] end
     group[#group + 1] = { axis = 1 }
     all = core.ops.concat(table.unpack(group))
   end
   return all
+end
+
+-- The pixel values of one picture, or of several in one tensor.
+local function pixels_of(self, options)
+  if options.pixel_values then return options.pixel_values end
+  if not options.image then error("generate needs image, images or pixel_values", 3) end
+  return self:prepare(options.image)
 end
 
 -- model:decode(ids) -> text without special tokens, spaces as tokenizer_config.json wants them
@@ -66,24 +64,11 @@ function Model:settings(options)
   return generate.settings(self:generation_defaults(), arguments, #ids, self.decoder.max_positions), ids
 end
 
--- model:generate { image= | images= | pixel_values=, prompt=, num_beams=, ... } -> result
---
--- A result has text, ids (start token first, eos last where reached), score, and
--- sequences: the same for each of num_return_sequences.  With images or several
--- pixel values: a list of results.  nil, message, code where a picture cannot be prepared.
-function Model:generate(options)
-  if options.prompt and not self.tokenizer then return nil, NO_TOKENIZER, "io" end
-  local scope <close> = core.scope()
-  local memory = options.memory
-  if not memory then
-    local pixels, message, code = pixels_of(self, options)
-    if not pixels then return nil, message, code end
-    memory = self:encode(pixels)
-  end
-  local rows, start = memory:dim(1), {}
-  local settings, ids = self:settings(options)
-  for i = 1, rows do start[i] = ids end
-  local cache = self.decoder:cache { length = math.min(settings.max_length, self.decoder.max_positions or math.huge) }
+-- The results of pictures that were encoded: memory [I, S, C], settings and start ids as Model:settings gives them.
+local function results_of(self, memory, settings, ids)
+  local start = {}
+  for i = 1, memory:dim(1) do start[i] = ids end
+  local cache <close> = self.decoder:cache { length = math.min(settings.max_length, self.decoder.max_positions or math.huge) }
   cache:attend(memory)
   local results = generate.run(stepper(self.decoder, cache), start, settings)
   for _, result in ipairs(results) do
@@ -92,15 +77,68 @@ function Model:generate(options)
     end
     result.text, result.ids, result.score = result.sequences[1].text, result.sequences[1].ids, result.sequences[1].score
   end
-  if options.images or (options.pixel_values and rows > 1) then return results end
-  return results[1]
+  return results
+end
+
+-- Puts results[places[i]] for the pixel values list[i].  One picture's failure is its alone, though
+-- they are computed together: a batch that fails is done again picture by picture.
+local function fill(results, places, list, run)
+  local ok, done = pcall(run, list)
+  for i, place in ipairs(places) do
+    if ok then results[place] = done[i]
+    elseif #list > 1 then fill(results, { place }, { list[i] }, run)
+    else results[place] = { error = tostring(done):gsub("^[^\n:]+:%d+: ", ""), stage = "caption" } end
+  end
+end
+
+-- A result for each picture of a list, images or pixel values.
+local function results_of_list(self, images, pixel_values, run)
+  local results, places, list = {}, {}, {}
+  for i, given in ipairs(images or pixel_values) do
+    local pixels, message, code = given, nil, nil
+    if images then pixels, message, code = self:prepare(given) end
+    if pixels then places[#places + 1], list[#list + 1] = i, pixels
+    else results[i] = { error = message, stage = "prepare", code = code } end
+  end
+  if #list > 0 then fill(results, places, list, run) end
+  return results
+end
+
+-- model:generate { image= | images= | pixel_values= | memory=, prompt=, num_beams=, ... } -> result
+--
+--   image, images   u8 [Y, X, 3], one or a list
+--   pixel_values    f32 [B, 3, Y, X], or a list of such of one picture each
+--   memory          what model:encode gave
+--
+-- A result has text, ids (start token first, eos last where reached), score, and
+-- sequences: the same for each of num_return_sequences.  Of a list: a list of results,
+-- where a picture that failed has error, stage and code instead; of several pictures in
+-- one tensor: a list of results.  nil, message, code where the one picture cannot be prepared.
+function Model:generate(options)
+  if options.prompt and not self.tokenizer then return nil, NO_TOKENIZER, "io" end
+  local scope <close> = core.scope()
+  local settings, ids = self:settings(options)
+  local pixel_values = type(options.pixel_values) == "table" and options.pixel_values
+  if options.images or pixel_values then
+    return results_of_list(self, options.images, pixel_values, function (list)
+      return results_of(self, self:encode(joined(list)), settings, ids)
+    end)
+  end
+  local memory = options.memory
+  if not memory then
+    local pixels, message, code = pixels_of(self, options)
+    if not pixels then return nil, message, code end
+    memory = self:encode(pixels)
+  end
+  local results = results_of(self, memory, settings, ids)
+  return #results > 1 and results or results[1]
 end
 
 -- What generation_config.json says; a family may know better.
 function Model:generation_defaults() return self.generation_config end
 
 -- model:caption(image [, options]) -> text, or nil, message, code
--- model:caption({ image, ... } [, options]) -> list of texts
+-- model:caption({ image, ... } [, options]) -> list of texts, or nil, message, code of the first that failed
 function Model:caption(image, options)
   if not self.tokenizer then return nil, NO_TOKENIZER, "io" end
   local call = {}
@@ -110,7 +148,10 @@ function Model:caption(image, options)
   if not result then return nil, message, code end
   if call.image then return result.text end
   local texts = {}
-  for i, r in ipairs(result) do texts[i] = r.text end
+  for i, r in ipairs(result) do
+    if r.error then return nil, ("picture %d: %s"):format(i, r.error), r.code end
+    texts[i] = r.text
+  end
   return texts
 end
 

@@ -4,7 +4,7 @@ local command = require "tests.cli.command"
 
 local equal, run = check.equal, command.run
 
-local COMMANDS = { "caption", "tokenize", "info", "convert", "run" }
+local COMMANDS = { "caption", "tokenize", "info", "convert", "run", "job" }
 
 local status, out, err = run { "--version" }
 equal({ status, out, err }, { 0, "lunette " .. require "lunette".version .. "\n", "" }, "--version")

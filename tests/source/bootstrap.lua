@@ -17,14 +17,14 @@ local TOOLS = "basename cat cksum dirname env find flock grep head mkdir nproc r
 
 -- in a copy without sources, where nothing but TOOLS is on PATH and the scripts with the bodies given;
 -- returns as well the commands that NOTE wrote down
-local function with_tools(scripts)
+local function with_tools(scripts, options)
   run(("rm -rf %s; mkdir -p %s && cd %s && mkdir bin core lua vision text tests"):format(copy, copy, copy))
   run(("cp -r scripts premake5.lua %s; for t in %s; do ln -s $(command -v $t) %s/bin; done"):format(copy, TOOLS, copy))
   for name, body in pairs(scripts) do
     local f <close> = assert(io.open(copy .. "/bin/" .. name, "w"))
     f:write("#!/bin/sh\n", body, "\n")
   end
-  local output, status = run(("chmod +x %s/bin/*; PATH=%s/bin %s/scripts/bootstrap"):format(copy, copy, copy))
+  local output, status = run(("chmod +x %s/bin/*; PATH=%s/bin %s/scripts/bootstrap %s"):format(copy, copy, copy, options or ""))
   local f <close> = assert(io.open(copy .. "/calls", "a+"))
   return output, status, f:read "a"
 end
@@ -58,6 +58,9 @@ check(called == ("sudo env DEBIAN_FRONTEND=noninteractive %sinstall libpng-dev\n
   "with sudo it called %q", called)
 check(status == 1 and output == "lunette: installing libpng-dev\nerror: no such file\n" ..
   "lunette: premake4 failed; all of it is in build/setup.log\n", "with a failing premake it said %q, status %d", output, status)
+
+output, status = with_tools({ ["dpkg-query"] = ALL, id = "echo 1000" }, "--tests")
+check(status == 1 and output:find "apt%-get install .*redis%-tools", "--tests said %q, status %d", output, status)
 
 run("rm -rf " .. copy)
 print(("%d passed, %d failed"):format(passed, failed))

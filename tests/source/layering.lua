@@ -19,7 +19,7 @@ local LIBC = set [[
   assert.h complex.h ctype.h errno.h fenv.h float.h inttypes.h iso646.h limits.h locale.h math.h setjmp.h signal.h
   stdalign.h stdarg.h stdatomic.h stdbool.h stddef.h stdint.h stdio.h stdlib.h stdnoreturn.h string.h time.h
   dirent.h dlfcn.h elf.h fcntl.h libgen.h poll.h pthread.h sched.h semaphore.h strings.h unistd.h
-  sys/auxv.h sys/mman.h sys/resource.h sys/stat.h sys/syscall.h sys/time.h sys/types.h sys/uio.h sys/wait.h linux/futex.h
+  sys/auxv.h sys/mman.h sys/resource.h sys/stat.h sys/syscall.h sys/time.h sys/types.h sys/uio.h sys/wait.h sys/xattr.h linux/futex.h
 ]]
 local SIMD = set "immintrin.h emmintrin.h cpuid.h arm_neon.h"
 local LUA  = set "lua.h lauxlib.h lualib.h"
@@ -40,7 +40,7 @@ local C_ROWS = {
   { "^core/vulkan/",          system = either(LIBC, set "vulkan/vulkan.h volk.h"),  own = { "^core/", "^shaders/inc/push%.h$" } },
   { "^core/files/",           system = either(LIBC, set "cjson/cJSON.h"),           own = { "^core/" } },
   { "^core/",                 system = either(LIBC, SIMD),                          own = { "^core/" } },
-  { "^lua/bindings/",         system = either(LIBC, LUA, set "sqlite3.h hiredis/hiredis.h xxhash.h exempi/xmp.h exempi/xmpconsts.h"),
+  { "^lua/bindings/",         system = either(LIBC, LUA, set "sqlite3.h hiredis/hiredis.h sys/socket.h xxhash.h exempi/xmp.h exempi/xmpconsts.h"),
                                                                                     own = {} },
   { "^lua/",                  system = either(LIBC, LUA),                           own = { "^lua/", "^core/lun[%w_]*%.h$" } },
   { "^vision/",               system = either(LIBC, set "jpeglib.h jerror.h png.h webp/decode.h webp/demux.h gif_lib.h",

@@ -1,128 +1,194 @@
--- cli/caption.lua - lunette caption: says what pictures show.
-local lunette = require "lunette"
-local vision  = require "lunette.vision"
-local root    = require "lunette.cli.root"
-local report  = require "lunette.cli.report"
-local inputs  = require "lunette.inputs"
-local luv     = require "luv"
-
-local THREADS = 256         -- at most, as in the core
+-- cli/caption.lua - lunette caption: says what pictures show, one or a million.
+local durable  = require "lunette.job.durable"
+local job      = require "lunette.job"
+local progress = require "lunette.cli.progress"
+local report   = require "lunette.cli.report"
+local root     = require "lunette.cli.root"
+local take     = require "lunette.cli.take"
 
 local INPUTS = [[
 An INPUT is a picture; a folder, for its pictures (known by their contents, hidden ones left out); a pattern
 with *, ?, [a-z] or **, for what the shell did not expand; @FILE, for the files and folders it lists, one a line;
-or -, for standard input: a picture if it begins like one, else such a list.]]
+or -, for standard input: a picture if it begins like one, else such a list.
+
+Without --out, --sidecar and --xmp captions go to standard output. With one of them the job file remembers what is
+done: the same command again does the rest.]]
 
 local caption = { summary = "Say what pictures show." }
 
-local function whole(least, most)
-  local wanted = most and ("from %d to %d"):format(least, most) or ("of at least %d"):format(least)
-  return function (text)
-    local v = math.tointeger(tonumber(text))
-    if v and v >= least and v <= (most or v) then return v end
-    return nil, ("%q is not a whole number %s"):format(text, wanted)
-  end
+local function generation(parser)
+  parser:option("--model", "Model directory (Hugging Face layout)."):argname "DIR"
+  parser:option("--num-beams", "Beams of the search; 1 is greedy."):argname "N":convert(take.whole(1)):target "num_beams"
+  parser:option("--max-new-tokens", "Tokens to generate at most."):argname "N":convert(take.whole(1)):target "max_new_tokens"
+  parser:option("--length-penalty", "Exponent of the length that divides a beam's score."):argname "X":convert(take.finite):target "length_penalty"
+  parser:option("--prompt", "Text for the caption to begin with."):argname "TEXT"
+  parser:option("--num-return-sequences", "Captions a picture, best first."):argname "N":convert(take.whole(1)):target "num_return_sequences"
+  parser:option("--template", "What is made of a caption, such as \"{caption}, {folder}\"."):argname "TEXT":convert(take.template)
 end
 
-local function finite(text)
-  local v = tonumber(text)
-  if v and math.abs(v) < math.huge then return v end
-  return nil, ("%q is not a number"):format(text)
+local function output(parser)
+  parser:flag("--json", "One JSON object a line on standard output.")
+  parser:option("--out", "Captions into FILE: .jsonl, .csv, .db or .html, or metadata.jsonl; may be given several times.")
+    :argname "FILE":count "*"
+  parser:option("--sidecar", "A file beside each picture."):choices { "txt", "caption", "json" }
+  parser:option("--sidecar-dir", "Sidecars under DIR instead."):argname "DIR":target "sidecar_dir"
+  parser:flag("--xmp", "Captions as dc:description into a .xmp beside each picture.")
+  parser:option("--xmp-title", "With --xmp: dc:title, a template."):argname "TEXT":convert(take.template):target "xmp_title"
+  parser:flag("--in-place", "With --xmp: into the picture's own file."):target "in_place"
+  parser:option("--overwrite", "What becomes of files that are there and not this job's (never)."):choices { "never", "always", "older" }
+  parser:mutex(parser:flag("--append", "Captions after what is there."), parser:flag("--prepend", "Captions before what is there."))
+  parser:flag("--ordered", "Captions in the order of the inputs.")
+  parser:option("--job", "The job file (beside the first output)."):argname "FILE"
+end
+
+local function work(parser)
+  parser:option("--workers", "Worker processes (1)."):argname "N":convert(take.whole(1, take.WORKERS))
+  parser:option("--threads", "Threads of each; 0 for as many as there are cores."):argname "N":convert(take.whole(0, take.THREADS))
+  parser:option("--batch-size", "Pictures captioned together (measured)."):argname "N":convert(take.whole(1, take.BATCH)):target "batch_size"
+  parser:option("--timeout", "Seconds a picture may take (120)."):argname "S":convert(take.positive)
+  parser:option("--max-memory", "Memory of a worker, such as 2G."):argname "SIZE":convert(take.bytes):target "max_memory"
+  parser:option("--retries", "How often a picture that ended its worker is tried again (1)."):argname "N":convert(take.whole(0))
+  parser:option("--max-failures", "Stop after more than N failures."):argname "N":convert(take.whole(0)):target "max_failures"
+  parser:flag("--fast-decode", "Decode large JPEGs at reduced scale."):target "fast_decode"
+  parser:option("--shard", "Only part I of N of the inputs, I from 1 to N."):argname "I/N":convert(take.shard)
+  parser:mutex(
+    parser:option("--progress", "How progress is told: auto, line, plain, json or none."):choices { "auto", "line", "plain", "json", "none" },
+    parser:flag("--quiet", "Only failures are told."))
 end
 
 function caption.setup(parser)
-  parser:argument("input", "Pictures, folders, patterns, @FILE or -; see below."):args "+"
+  parser:argument("input", "Pictures, folders, patterns, @FILE or -; see below."):args "*"
+  parser:option("--queue", "Pictures out of a Redis Stream (lunette job enqueue), shared with other machines."):argname "redis://HOST/STREAM"
+  parser:option("--claim-after", "With --queue: seconds of silence after which another's pictures are taken over (60).")
+    :argname "S":convert(take.positive):target "claim_after"
   parser:flag("--recursive", "Also the pictures of folders in folders.")
   parser:flag("-0 --null", "Lists have NUL between their paths; standard input is one.")
-  parser:option("--model", "Model directory (Hugging Face layout)."):argname "DIR"
-  parser:option("--num-beams", "Beams of the search; 1 is greedy."):argname "N":convert(whole(1)):target "num_beams"
-  parser:option("--max-new-tokens", "Tokens to generate at most."):argname "N":convert(whole(1)):target "max_new_tokens"
-  parser:option("--length-penalty", "Exponent of the length that divides a beam's score."):argname "X":convert(finite):target "length_penalty"
-  parser:option("--prompt", "Text for the caption to begin with."):argname "TEXT"
-  parser:option("--num-return-sequences", "Captions a picture, best first."):argname "N":convert(whole(1)):target "num_return_sequences"
-  parser:option("--threads", "Threads; 0 for as many as there are cores."):argname "N":convert(whole(0, THREADS))
-  parser:flag("--json", "One JSON object a line.")
+  generation(parser)
+  output(parser)
+  work(parser)
   parser:epilog(INPUTS)
 end
 
-local function sequence_fields(s, start)
-  return report.object { { "text", s.text }, { "ids", s.ids }, { "score", s.score }, { "tokens", #s.ids - start } }
+-- ---- standard output ---------------------------------------------------------------------------
+
+local function fields(s)
+  return report.object { { "text", s.text }, { "ids", s.ids }, { "score", s.score }, { "tokens", s.tokens } }
 end
 
-local function print_json(file, result, start, ms)
-  local best = result.sequences[1]
+local function json_line(record)
   local several
-  if #result.sequences > 1 then
+  if record.sequences then
     several = {}
-    for i, s in ipairs(result.sequences) do several[i] = sequence_fields(s, start) end
+    for i, s in ipairs(record.sequences) do several[i] = fields(s) end
   end
-  print(report.encode(report.object {
-    { "file", file }, { "text", best.text }, { "ids", best.ids }, { "score", best.score },
-    { "tokens", #best.ids - start }, { "ms", ms }, { "sequences", several },
-  }))
+  return report.encode(report.object {
+    { "file", record.file }, { "text", record.text }, { "ids", record.ids }, { "score", record.score },
+    { "tokens", record.tokens }, { "ms", record.ms }, { "sequences", several },
+  }) .. "\n"
 end
 
-local function print_plain(file, result, several)
-  for _, s in ipairs(result.sequences) do print(several and file .. ": " .. s.text or s.text) end
+local function plain_lines(record, several)
+  local lines = {}
+  for i, s in ipairs(record.sequences or { record }) do lines[i] = (several and record.file .. ": " or "") .. s.text .. "\n" end
+  return table.concat(lines)
 end
 
--- Captions one picture, a file or its bytes, and prints it; nil, message where the picture cannot be read.
-local function caption_picture(model, file, bytes, arguments, prompt_length, options)
-  local scope <close> = lunette.scope()
-  local started = luv.hrtime()
-  local image, message
-  if bytes then image, message = vision.decode(bytes) else image, message = vision.load(file) end
-  if not image then return nil, message end
-  local call = { image = image }
-  for name, value in pairs(arguments) do call[name] = value end
-  local result
-  result, message = model:generate(call)
-  if not result then return nil, message end
-  local ms = (luv.hrtime() - started) // 1000 / 1000
-  if options.json then print_json(file, result, prompt_length, ms)
-  else print_plain(file, result, #options.input > 1 or file ~= options.input[1]) end
-  return true
+-- Not print(), which passes over that a line cannot be written.
+local function put(text)
+  local ok, why = io.stdout:write(text)
+  if ok then ok, why = io.stdout:flush() end
+  if not ok then error("cannot write the results: " .. why, 0) end
 end
 
 -- What a person should know who wonders why there are so few captions.
-local function note(found, not_pictures, failed)
-  if found == 0 and not failed then report.warn "no pictures" end
+local function note(found, not_pictures)
+  if found == 0 then report.warn "no pictures" end
   if not_pictures == 1 then report.warn "1 file is no picture"
   elseif not_pictures > 1 then report.warn("%d files are no pictures", not_pictures) end
 end
 
-function caption.run(options)
-  local dir = options.model or root .. "/models/lunette-mini"
-  local model, message = lunette.load(dir, { threads = options.threads })
-  if not model then return report.fail(3, "%s", message) end
-  if not model.start then return report.fail(3, "%s: %s does not caption pictures", dir, model.config.model_type) end
-  if not model.tokenizer then return report.fail(3, "%s holds no tokenizer.json", dir) end
-  if not model.image_processor then return report.fail(3, "%s holds no preprocessor_config.json", dir) end
-  local arguments = {
-    prompt = options.prompt, num_beams = options.num_beams, max_new_tokens = options.max_new_tokens,
-    length_penalty = options.length_penalty, num_return_sequences = options.num_return_sequences,
-  }
-  local fits, settings = pcall(model.settings, model, {})
-  if not fits then return report.fail(3, "%s: %s", dir, settings) end
-  fits, settings = pcall(model.settings, model, arguments)
-  if not fits then return report.fail(2, "%s", settings) end
-  local each, counts = inputs.each(options.input, { recursive = options.recursive, null = options.null })
-  local found, failed = 0, false
-  for file, why, bytes in each do
-    local done = false
-    if not why then
-      local ok
-      found = found + 1
-      ok, done, why = pcall(caption_picture, model, file, bytes, arguments, settings.prompt_length, options)
-      if not ok then done, why = nil, tostring(done) end
-    end
-    if not done then
-      report.warn("%s: %s", file, (why:gsub("^" .. file:gsub("%p", "%%%0") .. ": ", "")))
-      failed = true
-    elseif not io.stdout:flush() then return 1 end                       -- nobody reads the results
+-- ---- a job -------------------------------------------------------------------------------------
+
+-- The job file beside the first output; of sidecars alone in their folder, or that of the first input.
+local function default_job(options)
+  if options.out[1] then return options.out[1] .. ".job" end
+  if options.sidecar_dir then return options.sidecar_dir .. "/lunette.job" end
+  local first = options.input[1] or "."
+  local folder = take.is_folder(first) and first or first:match "^@?(.*)/[^/]*$" or "."
+  return folder .. "/lunette.job"
+end
+
+local function plural(n, one, many) return n == 1 and "1 " .. one or ("%d %s"):format(n, many) end
+
+-- What a job says at its end.
+local function summary(options, result)
+  local parts = { plural(result.done, "caption", "captions") }
+  if result.failed > 0 then parts[#parts + 1] = plural(result.failed, "failure", "failures") end
+  if result.skipped > 0 then parts[#parts + 1] = result.skipped .. " done before" end
+  if result.failed_before > 0 then parts[#parts + 1] = result.failed_before .. " failed before" end
+  if result.kept > 0 then parts[#parts + 1] = result.kept .. " that have one kept" end
+  if result.dropped > 0 then parts[#parts + 1] = result.dropped .. " dropped" end
+  report.warn("%s", table.concat(parts, ", "))
+  if result.failed + result.failed_before > 0 then report.warn("why: lunette job failures %s", options.job) end
+  if result.status then report.warn("the same command goes on where this one stopped") end
+end
+
+-- finish(options, run) -> exit status.  Tells progress and failures while run(settings) works, and what came of it.
+function caption.finish(options, run, on_caption)
+  local settings = {}
+  for name, value in pairs(options) do settings[name] = value end
+  local bar = progress.open(options.quiet and "none" or options.progress or "auto")
+  function settings.on_message(text)
+    bar:clear()
+    report.warn("%s", text)
   end
-  note(found, counts.not_pictures, failed)
-  return failed and 1 or 0
+  function settings.on_record(record)
+    if record.error or on_caption then bar:clear() end
+    if record.error then report.warn("%s: %s", record.file, record.error)
+    elseif on_caption then on_caption(record) end
+  end
+  function settings.on_progress(state, final) bar:update(state, final) end
+  local result, message, status = run(settings)
+  bar:clear()
+  if not result then return report.fail(status, "%s", message) end
+  if result.message then report.warn("%s", result.message) end
+  if not result.aborted and not options.quiet then
+    note(result.total + result.skipped + result.failed_before + result.kept, result.not_pictures)
+    if options.job then summary(options, result) end
+  end
+  return result.status or (result.failed + result.failed_before > 0 and 1 or 0)
+end
+
+local function check(options)
+  if options.queue and #options.input > 0 then return nil, "--queue takes the place of inputs" end
+  if options.queue and options.shard then return nil, "--shard is for inputs, --queue shares by itself" end
+  if not options.queue and #options.input == 0 then return nil, "missing argument 'input'" end
+  if options.job and not options.durable then return nil, "--job needs --out, --sidecar or --xmp" end
+  for _, pair in ipairs { { "sidecar_dir", "sidecar" }, { "xmp_title", "xmp" }, { "in_place", "xmp" } } do
+    if options[pair[1]] and not options[pair[2]] and not (pair[1] == "sidecar_dir" and options.xmp) then
+      return nil, ("--%s needs --%s"):format(pair[1]:gsub("_", "-"), pair[2])
+    end
+  end
+  return true
+end
+
+function caption.run(options)
+  options.durable = #options.out > 0 or options.sidecar or options.xmp
+  local ok, message = check(options)
+  if not ok then return nil, message end
+  if options.sidecar_dir then
+    ok, message = durable.make_folders(options.sidecar_dir .. "/")
+    if not ok then return report.fail(1, "%s", message) end
+  end
+  if options.durable then options.job = options.job or default_job(options) end
+  options.model = options.model or root .. "/models/lunette-mini"
+  options.inputs = options.input
+  options.ordered = options.ordered or not options.durable
+  options.to_queue = options.queue and not options.durable
+  local several = #options.input > 1
+  return caption.finish(options, job.run, not options.durable and not options.queue and function (record)
+    put(options.json and json_line(record) or plain_lines(record, several or record.file ~= options.input[1]))
+  end)
 end
 
 return caption

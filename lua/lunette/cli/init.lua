@@ -1,10 +1,10 @@
 -- cli/init.lua - the command: lunette COMMAND ...
 --
 -- A command is a module lunette.cli.NAME with 'summary', setup(parser) and
--- run(options) -> exit status; listed here, it exists.
+-- run(options) -> exit status, or nil, message for wrong usage; listed here, it exists.  'hidden': people are not told.
 local argparse = require "argparse"
 
-local COMMANDS = { "caption", "tokenize", "info", "convert", "run" }
+local COMMANDS = { "caption", "tokenize", "info", "convert", "run", "job", "worker" }
 
 -- Exit status: 0 all done, 1 some inputs failed, 2 usage, 3 model or device could not be opened.
 local USAGE = 2
@@ -20,7 +20,7 @@ local function build()
   parser:require_command(true)
   for _, name in ipairs(COMMANDS) do
     local command = require("lunette.cli." .. name)
-    command.setup(parser:command(name, command.summary):add_help(true))
+    command.setup(parser:command(name, command.summary):add_help(true):hidden(command.hidden == true))
   end
   return parser
 end
@@ -48,14 +48,14 @@ local function main(args)
   if args[1] == "run" and args[2] and args[2]:sub(1, 1) ~= "-" then     -- what follows the script is the script's
     return require "lunette.cli.run".run { script = args[2], args = table.move(args, 3, #args, 1, {}) }
   end
-  local parser = build()
-  local ok, options = parser:pparse(with_negatives(args))
-  if not ok then
-    local command = is_command(args[1]) and args[1] .. " " or ""
-    io.stderr:write("lunette: ", options, "\nTry: lunette ", command, "--help\n")
+  local function refuse(message)
+    io.stderr:write("lunette: ", message, "\nTry: lunette ", is_command(args[1]) and args[1] .. " " or "", "--help\n")
     return USAGE
   end
-  return require("lunette.cli." .. options.command).run(options)
+  local ok, options = build():pparse(with_negatives(args))
+  if not ok then return refuse(options) end
+  local status, message = require("lunette.cli." .. options.command).run(options)
+  return status or refuse(message)
 end
 
 return { main = main }

@@ -1,0 +1,145 @@
+--[[
+job.lua - captions many pictures to the end: resumes, isolates bad files, keeps what is done.
+
+  local job = require "lunette.job"
+  local report = assert(job.run { model = "models/lunette-mini", inputs = { "photos" }, recursive = true,
+                                  out = { "captions.jsonl" }, job = "captions.jsonl.job" })
+  print(report.done, report.failed)
+
+docs/architecture.md says how it works.
+]]
+local cjson    = require "cjson"
+local emitter  = require "lunette.job.emitter"
+local engine   = require "lunette.job.engine"
+local inputs   = require "lunette.inputs"
+local json     = require "lunette.json"
+local merging  = require "lunette.job.merge"
+local place    = require "lunette.job.place"
+local queue    = require "lunette.job.queue"
+local store    = require "lunette.job.store"
+local worker   = require "lunette.job.worker"
+local luv      = require "luv"
+
+local job = {}
+
+-- What a job file keeps of the settings, for retry.
+local REMEMBERED = {
+  "model", "prompt", "num_beams", "max_new_tokens", "length_penalty", "num_return_sequences", "recursive", "null",
+  "out", "sidecar", "sidecar_dir", "xmp", "xmp_title", "in_place", "overwrite", "append", "prepend", "template", "ordered",
+  "workers", "threads", "batch_size", "timeout", "max_memory", "retries", "fast_decode",
+}
+
+local function remembered(settings)
+  local kept = { folder = luv.cwd() }
+  for _, name in ipairs(REMEMBERED) do kept[name] = settings[name] end
+  return cjson.encode(kept)
+end
+
+--[[
+job.run(settings) -> report, or nil, message, status
+
+What to caption   inputs (list, see lunette.inputs), recursive, null, shard = { i, n }; or queue = "redis://HOST/STREAM", claim_after (s)
+With what         model (directory), prompt, num_beams, max_new_tokens, length_penalty, num_return_sequences
+What to write     out (list of files), sidecar, sidecar_dir, xmp, xmp_title, in_place, overwrite, append, prepend, template, ordered
+How               job (the job file; without one nothing is remembered), workers, threads, batch_size, timeout (s), max_memory (bytes),
+                  retries, max_failures, fast_decode
+Functions         filter(file) -> false to pass a picture over
+                  on_image(image, file) -> false to drop the picture, a tensor u8 [Y, X, 3] to take its place.  It runs in the
+                  workers: each of them runs the script that called job.run, up to that call
+                  on_caption(record) -> false to drop the caption, a string to replace its text; the record may be changed as well
+                  on_record(record), once the record is durable, in the order of the outputs
+                  on_message(text), on_progress(state, final)
+
+The report has done, failed, dropped, skipped (done before), failed_before, kept (their outputs are there), total, counts (of the whole job
+file), not_pictures; status and message where the job ended early: 130 interrupted, 1 stopped.
+]]
+function job.run(settings)
+  if settings.on_image and place.is_worker() then
+    worker.serve(settings.on_image)
+    os.exit(0, true)
+  end
+  if settings.job and not settings.remember then settings.remember = remembered(settings) end
+  local run, message, status = engine.open(settings)
+  if not run then return nil, message, status or 1 end
+  run:work()
+  run.not_pictures = run.source.counts.not_pictures
+  return run
+end
+
+-- job.retry(path [, settings]) -> report, or nil, message, status: the failures of a job file once more, with the settings of its last
+-- run but for those given.
+function job.retry(path, settings)
+  path = place.absolute(path)
+  local known <close>, message = store.open(path, { readonly = true })
+  if not known then return nil, message, 1 end
+  local text = known:get "settings"
+  known:close()
+  local kept = text and json.decode(text, path)
+  if not kept then return nil, path .. ": its settings are not known", 1 end
+  local folder = luv.cwd()
+  local there
+  there, message = luv.chdir(kept.folder)
+  if not there then return nil, message, 1 end
+  for name, value in pairs(settings or {}) do kept[name] = value end
+  kept.job, kept.retry, kept.inputs, kept.remember = path, true, {}, text
+  local results = table.pack(job.run(kept))
+  luv.chdir(folder)
+  return table.unpack(results, 1, results.n)
+end
+
+-- job.status(path) -> { counts =, outputs = { { path, position } }, positions =, settings = }, or nil, message
+function job.status(path)
+  local known <close>, message = store.open(path, { readonly = true })
+  if not known then return nil, message end
+  local text = known:get "settings"
+  return { counts = known:counts(), outputs = known:outputs(), positions = known:last_position(), settings = text and json.decode(text, path) }
+end
+
+-- job.failures(path) -> list of { file, path, stage, error }, or nil, message
+function job.failures(path)
+  local known <close>, message = store.open(path, { readonly = true })
+  if not known then return nil, message end
+  local list = {}
+  for row in known:failures() do list[#list + 1] = row end
+  return list
+end
+
+-- job.export(path, settings) -> number of records, or nil, message: outputs (out, sidecar, xmp, ...) of what a job file holds
+function job.export(path, settings)
+  local known <close>, message = store.open(path, { readonly = true })
+  if not known then return nil, message end
+  local ok, count = pcall(emitter.export, known, settings)
+  if ok then return count end
+  return nil, count
+end
+
+-- job.merge(path, parts, settings) -> counts of the job file 'path', or nil, message.  It gets what the job files 'parts' hold, and the outputs
+-- of the settings are written.  Of a picture that several know a caption counts before a failure.
+function job.merge(path, parts, settings)
+  local whole <close>, message = store.open(path)
+  if not whole then return nil, message end
+  local ok, why = pcall(function ()
+    for _, part in ipairs(parts) do merging.take(whole, part) end
+    whole:assign()
+    local made = emitter.open(whole, settings)
+    whole:commit()
+    made:emit()
+    if whole:get "rebuild" == 1 then made:rebuild() end
+    made:close()
+    whole:close(true)
+  end)
+  if not ok then return nil, why end
+  return job.status(path).counts
+end
+
+-- job.enqueue(url, list [, options]) -> { added =, known = }, or nil, message: the pictures that inputs name, by absolute paths, into a queue.
+-- Options are those of lunette.inputs.
+function job.enqueue(url, list, options)
+  local each = inputs.each(list, options)
+  return queue.enqueue(url, function ()
+    local file, problem, bytes = each()
+    return file and (bytes and file or place.absolute(file)), problem, bytes
+  end)
+end
+
+return job
