@@ -98,7 +98,11 @@ static lun_status read_frame(reader *r, const decode_options *options, image *ou
   return error->code;
 }
 
-/* The input is never declared to be all there is: libjxl 0.7 would print what it misses. */
+/*
+** Debian's libjxl 0.7 prints what is wrong with a broken file to stderr, and there
+** is no way to tell it not to.  For files that end early it does so only if it was
+** told that there is no more input, so it is not.
+*/
 lun_status jxl_decode(const uint8_t *bytes, size_t size, const decode_options *options,
                       image *out, decode_facts *facts, image_error *error) {
   const int events = JXL_DEC_BASIC_INFO | JXL_DEC_JPEG_RECONSTRUCTION | JXL_DEC_FULL_IMAGE;

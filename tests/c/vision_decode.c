@@ -250,7 +250,7 @@ int main(void) {
 #if __has_include(<avif/avif.h>)
   check_folder("tests/data/avif");
 #else
-  printf("skip tests/data/avif: libheif, which may stand in for libavif, has other pixels\n");
+  printf("skip tests/data/avif: built without libavif\n");
 #endif
   check_unknown();
   check_bombs();

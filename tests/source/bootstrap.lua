@@ -62,6 +62,20 @@ check(status == 1 and output == "lunette: installing libpng-dev\nerror: no such 
 output, status = with_tools({ ["dpkg-query"] = ALL, id = "echo 1000" }, "--tests")
 check(status == 1 and output:find "apt%-get install .*redis%-tools", "--tests said %q, status %d", output, status)
 
+-- makefiles are written again when a header that sources can do without comes or goes
+local function runs_of_premake(header)
+  run(("printf '#!/bin/sh\\necho %s\\n' >%s/bin/cc; chmod +x %s/bin/cc"):format(header, copy, copy))
+  run(("PATH=%s/bin %s/scripts/bootstrap"):format(copy, copy))
+  local f <close> = assert(io.open(copy .. "/calls"))
+  return select(2, f:read "a":gsub("premake4", ""))
+end
+with_tools { ["dpkg-query"] = ALL, cc = "echo one.h", premake4 = NOTE, make = ":" }
+run(("touch %s/core/new.c"):format(copy))
+for i, case in ipairs { { "one.h", 2 }, { "one.h", 2 }, { "two.h", 3 }, { "two.h", 3 }, { "", 4 } } do
+  local got = runs_of_premake(case[1])
+  check(got == case[2], "headers, step %d: premake ran %d times, wanted %d", i, got, case[2])
+end
+
 run("rm -rf " .. copy)
 print(("%d passed, %d failed"):format(passed, failed))
 os.exit(failed == 0)
