@@ -97,12 +97,9 @@ int main(int argc, char **argv) {
   if (lua_pcall(L, 2, 1, 1) == LUA_OK) status = (int)lua_tointeger(L, -1);
   else fprintf(stderr, "lunette: internal error: %s\n", lua_tostring(L, -1));
   lua_close(L);
-  if (fflush(stdout) != 0) {
+  if (fflush(stdout) != 0 || (ferror(stdout) && status == 0)) {      /* else who noticed has told */
     fprintf(stderr, "lunette: cannot write the results: %s\n", strerror(errno));
     if (status == 0) status = STATUS_UNWRITTEN;
-  } else if (ferror(stdout) && status == 0) {           /* who noticed has told why */
-    fprintf(stderr, "lunette: cannot write the results\n");
-    status = STATUS_UNWRITTEN;
   }
   return status;
 }

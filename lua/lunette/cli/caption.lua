@@ -153,7 +153,7 @@ function caption.finish(options, run, on_caption)
   if not result then return report.fail(status, "%s", message) end
   if result.message then report.warn("%s", result.message) end
   if not result.aborted and not options.quiet then
-    note(result.total + result.skipped + result.failed_before + result.kept, result.not_pictures)
+    if not options.queue then note(result.total + result.skipped + result.failed_before + result.kept, result.not_pictures) end
     if options.job then summary(options, result) end
   end
   return result.status or (result.failed + result.failed_before > 0 and 1 or 0)

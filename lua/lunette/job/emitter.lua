@@ -33,6 +33,7 @@ local function write(self, entry, list)
   local failed = want(entry.output:write(list))
   if not entry.single then return end
   for id, message in pairs(failed) do self.store:spoil(id, message) end
+  if next(failed) then self.store:commit() end      -- before collective outputs say so: they are compared with it
 end
 
 local function mark(self, entry, value) self.store:mark(entry.path, value, entry.position) end
@@ -78,7 +79,10 @@ local function resume(self, entry, known, rebuild)
     if not ok then error(message, 0) end
     value = message
   end
-  if value then entry.position = self.store:last_position() end        -- it was written again
+  if value then
+    entry.position = self.store:last_position()
+    if not rebuild then table.insert(self.again, entry.name) end
+  end
   if not known.mark then value = want(entry.output:flush()) end
   if value then mark(self, entry, value) end
 end
@@ -86,7 +90,7 @@ end
 -- open(store, settings) -> emitter; raises.  The outputs are as the job file says of them once that is committed, which
 -- has to be before emit().
 local function open(store, settings)
-  local self = setmetatable({ store = store }, Emitter)
+  local self = setmetatable({ store = store, again = {} }, Emitter)      -- again: names of outputs that were gone or cut short
   self.entries = want(asked_for(settings))
   local rebuild = store:get "rebuild" == 1
   for _, entry in ipairs(self.entries) do
@@ -103,7 +107,7 @@ end
 -- export(store, settings) -> number of records; raises.  Writes the outputs and no job file.
 local function export(store, settings)
   local failed, function_of = nil, {}
-  for _, name in ipairs { "mark", "set", "emitted" } do function_of[name] = function () end end
+  for _, name in ipairs { "mark", "set", "emitted", "commit" } do function_of[name] = function () end end
   function function_of.get() return nil end
   function function_of.output() return { position = 0 } end
   function function_of.redone() return function () end end

@@ -219,7 +219,9 @@ function Engine:stop(status, message)
 end
 
 local function finish(self)
-  if not self.stopping and not self.settings.retry then self.unflushed = self.unflushed + self.store:forget_problems(self.problems) end
+  if not self.stopping and not self.settings.retry and not self.queue then         -- everything was listed again
+    self.unflushed = self.unflushed + self.store:forget_problems(self.problems)
+  end
   self:flush()
   if self.store:get "rebuild" == 1 then self.emitter:rebuild() end
   self.emitter:close()
@@ -321,6 +323,7 @@ local function prepare(self)
   self.store:leave()
   self.run = identify(self)
   self.emitter = emitter.open(self.store, settings)
+  for _, name in ipairs(self.emitter.again) do self:say(name .. " was gone or cut short: written again from the job file") end
   if settings.remember then self.store:set("settings", settings.remember) end
   local name = owner(self)
   self.store:commit()

@@ -94,6 +94,7 @@ local function work(self, list)
     elseif picture.error then refuse(self, picture, picture.stage, picture.error) else prepared[#prepared + 1] = picture end
   end
   if #prepared > 0 then caption(self, prepared) end
+  return #prepared
 end
 
 -- Up to 'most' prepared pictures; waits for them while there are some under way.
@@ -114,10 +115,10 @@ local function next_size(self)
   return trial or self.batch_size
 end
 
--- Notes how long a batch took; after the last trial the size is chosen.
-local function note(self, list, began)
-  if not self.trials then return end
-  table.insert(self.trials, { images = #list, ms = (luv.hrtime() - began) / 1e6 })
+-- Notes how long a batch of so many captions took; after the last trial the size is chosen.
+local function note(self, images, began)
+  if not self.trials or images == 0 then return end
+  table.insert(self.trials, { images = images, ms = (luv.hrtime() - began) / 1e6 })
   if #self.trials < #batch_size.trials then return end
   local size, sentence = batch_size.choose(self.trials)
   self.trials, self.batch_size = nil, size
@@ -161,8 +162,7 @@ function worker.serve(on_image)
     else
       local began = luv.hrtime()
       local list = take(self, next_size(self))
-      work(self, list)
-      note(self, list, began)
+      note(self, work(self, list), began)
     end
     luv.run "nowait"
   end
