@@ -1,6 +1,6 @@
 -- gallery_browser.lua - the HTML output in a headless Chromium: what the page shows, finds and does with hostile names.
 local luv      = require "luv"
-local json     = require "lunette.json"
+local json     = require "lunette.json_text"
 local vision   = require "lunette".vision
 local chromium = require "tests.cli.chromium"
 local check    = require "check"

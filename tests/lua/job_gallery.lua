@@ -2,6 +2,7 @@
 -- any two steps, or half way through a write, leaves a whole gallery and ends with that of an undisturbed run.
 local luv     = require "luv"
 local json    = require "lunette.json"
+local to_json = require "lunette.json_text".encode
 local href    = require "lunette.job.outputs.html.href"
 local check   = require "check"
 local example = require "job_example"
@@ -16,6 +17,7 @@ local CHUNK = 500
 
 local function record(i)
   local r = example.record(i)
+  r.path = "/elsewhere/" .. r.file               -- absolute, as the engine gives it
   r.thumbnail = not r.error and ("JPEG of record %d"):format(i) or nil
   r.width, r.height = 640, 480
   return r
@@ -57,8 +59,8 @@ local function shown(page)
   local index = assert(json.decode(assert(read(folder .. "/index.js")):match "^records%.index%((.*)%);\n$", "index"))
   local list = {}
   for number = 1, (index.records + index.chunk - 1) // index.chunk do
-    local text = assert(read(("%s/%d/%06d.js"):format(folder, index.edition, number)), "no chunk " .. number)
-    local at, items = text:match "^records%.chunk%((%d+),(%[\n.*\n%])%);\n$"
+    local script = assert(read(("%s/%d/%06d.js"):format(folder, index.edition, number)), "no chunk " .. number)
+    local at, items = script:match "^records%.chunk%((%d+),(%[\n.*\n%])%);\n$"
     assert(at == tostring(number - 1), "the chunk's number")
     for i, item in ipairs(assert(json.decode(items, "chunk"))) do
       if #list < index.records then list[#list + 1] = item end
@@ -90,12 +92,13 @@ list, index = shown(page)
 equal({ index.records, index.failed }, { 1203, 240 }, "records and failures")
 
 local first = list[1]
+check.ok(first.href:find "^%.%./.*/elsewhere/album/plain%.jpg$", "the way to the original: %s", first.href)
 equal({ first.file, first.text, first.score, first.width, first.thumbnail, first.error or "none" },
       { LIST[1].file, LIST[1].text, -0.142857143, 640, "thumbs/0/1.jpg", "none" }, "a caption")
 equal({ list[3].sequences[1].text, list[3].sequences[2].text, list[3].sequences[2].score, #list[3].sequences },
       { "a dog", "\u{e9}\n", -1.25, 2 }, "sequences")
 equal({ list[5].error, list[5].stage, list[5].text or "none", list[5].thumbnail or "none" },
-      { json.decode(json.encode(LIST[5].error), ""), "decode", "none", "none" }, "a failure")
+      { json.decode(to_json(LIST[5].error), ""), "decode", "none", "none" }, "a failure")
 equal({ list[999].thumbnail, list[1001].thumbnail }, { "thumbs/0/999.jpg", "thumbs/1/1001.jpg" }, "a thousand thumbnails a folder")
 equal(read(one .. "/my photos #1 100%_files/1/thumbs/1/1001.jpg"), "JPEG of record 1001", "a thumbnail")
 
@@ -127,14 +130,14 @@ local STRINGS = { "</script><script>alert(1)</script>", "\u{2028}\u{2029}", "\0\
 local hostiles = {}
 for i, text in ipairs(STRINGS) do
   hostiles[2 * i - 1] = { id = i, position = 2 * i - 1, file = "/x/" .. text:gsub("[%z/]", "") .. i, text = text, ids = {}, score = 0 / 0 }
-  hostiles[2 * i] = { id = i + 100, position = 2 * i, file = "-", error = text, stage = text }
+  hostiles[2 * i] = { id = i + 100, position = 2 * i, file = "-", path = "/y/-", error = text, stage = text }
 end
 output = assert(start(hostile .. "/a.html"))
 assert(output:write(hostiles))
 assert(output:flush())
 list = shown(hostile .. "/a.html")
-for i, text in ipairs(STRINGS) do
-  local want = json.decode(json.encode(text), "")
+for i, string in ipairs(STRINGS) do
+  local want = json.decode(to_json(string), "")
   equal({ list[2 * i - 1].text, list[2 * i].error, list[2 * i].stage, list[2 * i].href or "none" }, { want, want, want, "none" }, "string " .. i)
 end
 check.ok(not read(hostile .. "/a_files/1/000001.js"):find("\u{2028}", 1, true), "U+2028 ends a line of a script")

@@ -43,7 +43,7 @@ local function record_text(self, record, thumbnail)
     sequences[i] = object { { "text", s.text }, { "score", s.score } }
   end
   return encode(object {
-    { "file", record.file }, { "href", record.file ~= "-" and self.href(record.file) or nil }, { "thumbnail", thumbnail },
+    { "file", record.file }, { "href", record.file ~= "-" and self.href(record.path or record.file) or nil }, { "thumbnail", thumbnail },
     { "width", record.width }, { "height", record.height },
     { "text", record.text }, { "score", record.score }, { "sequences", sequences },
     { "error", record.error }, { "stage", record.stage },
@@ -81,8 +81,11 @@ end
 
 -- The names in a folder; none if it cannot be read.
 local function names(folder)
-  local request = luv.fs_scandir(folder)
-  return function () return request and luv.fs_scandir_next(request) end
+  local list, request = {}, luv.fs_scandir(folder)
+  if request then
+    for name in luv.fs_scandir_next, request do list[#list + 1] = name end
+  end
+  return list
 end
 
 local function asset(name)
@@ -166,13 +169,13 @@ end
 -- Takes away the files of a folder whose names match, and those that a killed run left half written.  Nothing but files of
 -- ours: somebody may keep more there.
 local function remove_files(folder, pattern, except)
-  for name in names(folder) do
+  for _, name in ipairs(names(folder)) do
     if name:find "^%.lunette%-" or name:find(pattern) and not (except and except(name)) then luv.fs_unlink(folder .. "/" .. name) end
   end
 end
 
 local function remove_edition(folder)
-  for thousand in names(folder .. "/thumbs") do
+  for _, thousand in ipairs(names(folder .. "/thumbs")) do
     remove_files(folder .. "/thumbs/" .. thousand, "^%d+%.jpg$")
     luv.fs_rmdir(folder .. "/thumbs/" .. thousand)
   end
@@ -183,7 +186,7 @@ end
 
 -- Takes away what index.js does not name: other editions, chunks after the last.
 local function tidy(self)
-  for name in names(self.folder) do
+  for _, name in ipairs(names(self.folder)) do
     if name:find "^%d+$" and name ~= tostring(self.edition) then remove_edition(self.folder .. "/" .. name) end
   end
   local last = chunk_name(chunk_count(self))
@@ -206,7 +209,7 @@ end
 -- Begins a new edition, beside all that there are.
 local function new_edition(self)
   local edition = 1
-  for name in names(self.folder) do
+  for _, name in ipairs(names(self.folder)) do
     if name:find "^%d+$" then edition = math.max(edition, (math.tointeger(name) or 0) + 1) end
   end
   begin(self, edition)
