@@ -43,7 +43,7 @@ end
 
 local function work(parser)
   parser:option("--workers", "Worker processes (1)."):argname "N":convert(take.whole(1, take.WORKERS))
-  parser:option("--threads", "Threads of each; 0 for as many as there are cores."):argname "N":convert(take.whole(0, take.THREADS))
+  parser:option("--threads", "Threads of each; 0 for as many as there are cores (the cores shared out among the workers)."):argname "N":convert(take.whole(0, take.THREADS))
   parser:option("--batch-size", "Pictures captioned together (measured)."):argname "N":convert(take.whole(1, take.BATCH)):target "batch_size"
   parser:option("--timeout", "Seconds a picture may take (120)."):argname "S":convert(take.positive)
   parser:option("--max-memory", "Memory of a worker, such as 2G."):argname "SIZE":convert(take.bytes):target "max_memory"

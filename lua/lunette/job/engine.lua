@@ -245,17 +245,23 @@ end
 
 -- ---- starting ------------------------------------------------------------------------------------
 
+-- Threads of a worker where nobody said: the cores are shared out.
+local function share_of_cores(workers)
+  return workers > 1 and math.max(1, luv.available_parallelism() // workers) or nil
+end
+
 local function open_pool(self)
   local settings = self.settings
+  local workers = settings.workers or 1
   local measure = self.durable and not settings.batch_size
   self.packs = core.make_packs()                    -- nil where there is no room: then each worker has its own
   return pool.open {
-    size = settings.workers or 1, timeout = settings.timeout or 120, retries = settings.retries or 1,
+    size = workers, timeout = settings.timeout or 120, retries = settings.retries or 1,
     batch_size = settings.batch_size or measure and LARGEST or 1,
     command = settings.on_image and place.this_process() or { place.command(), "worker" },
     environment = settings.on_image and place.worker_environment() or nil,
     descriptors = { self.packs },
-    setup = { kind = "setup", model = settings.model, threads = settings.threads, ahead_threads = AHEAD_THREADS,
+    setup = { kind = "setup", model = settings.model, threads = settings.threads or share_of_cores(workers), ahead_threads = AHEAD_THREADS,
               shared = self.packs and PACKS, arguments = arguments_of(settings), batch_size = settings.batch_size or 1, measure = measure,
               fast_decode = settings.fast_decode, data_limit = settings.max_memory, thumbnail = self.emitter.thumbnail },
     next_task = function () return next_task(self) end,
