@@ -130,7 +130,6 @@ local function summary(options, result)
   if result.dropped > 0 then parts[#parts + 1] = result.dropped .. " dropped" end
   report.warn("%s", table.concat(parts, ", "))
   if result.failed + result.failed_before > 0 then report.warn("why: lunette job failures %s", options.job) end
-  if result.status then report.warn("the same command goes on where this one stopped") end
 end
 
 -- finish(options, run) -> exit status.  Tells progress and failures while run(settings) works, and what came of it.
@@ -152,6 +151,9 @@ function caption.finish(options, run, on_caption)
   bar:clear()
   if not result then return report.fail(status, "%s", message) end
   if result.message then report.warn("%s", result.message) end
+  if result.status and result.status ~= 2 and result.status ~= 3 and options.job then
+    report.warn "what was done is kept: the same command goes on where this one stopped"
+  end
   if not result.aborted and not options.quiet then
     if not options.queue then note(result.total + result.skipped + result.failed_before + result.kept, result.not_pictures) end
     if options.job then summary(options, result) end

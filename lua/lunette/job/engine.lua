@@ -49,7 +49,7 @@ local function identify(self)
   if self.durable then values.model = want(identity.model(self.settings.model)) end
   local text = identity.settings(values)
   local last = self.store:run_settings(self.store:get "run")
-  if last and last ~= text then self:say(("%s: captions are made again"):format(identity.changes(last, text))) end
+  if last and last ~= text and self.store:counts().done > 0 then self:say(("%s: captions are made again"):format(identity.changes(last, text))) end
   self.store:set("run", self.store:run_id(text))
   return self.store:get "run"
 end
@@ -83,10 +83,6 @@ function Engine:meet(file, problem, bytes, ticket)
   local settings = self.settings
   if settings.shard and not in_shard(settings.shard, file) then return end
   if settings.filter and not problem and settings.filter(file) == false then return end
-  if not problem and not self.emitter:wants(file) then
-    self.kept = self.kept + 1
-    return
-  end
   local image = { file = file, path = place.absolute(file), run = self.run, ticket = ticket }
   if not bytes then image.size, image.mtime = place.stat(file) end
   local known = self.durable and not bytes and self.store:find(image.path)
@@ -95,6 +91,10 @@ function Engine:meet(file, problem, bytes, ticket)
     if ticket then self.store:ticket(known.id, ticket) end
     if problem then self.problems[image.path] = true end
     if known.state == "failed" then self.failed_before = self.failed_before + 1 else self.skipped = self.skipped + 1 end
+    return
+  end
+  if not problem and not self.emitter:wants(file) then
+    self.kept = self.kept + 1
     return
   end
   local id = row_of(self, known, image)
@@ -367,7 +367,7 @@ function Engine:work()
   watch(self)
   self.source = start_source(self)
   self.pool = open_pool(self)
-  while not self.over do luv.run "once" end
+  while not self.over or self.pool:count() > 0 do luv.run "once" end
   luv.run "nowait"                                  -- handles that were closed go
   self:progress(true)
 end
