@@ -276,6 +276,10 @@ local function watch(self)
     signal:start(name, function () on_signal(self, status) end)
     table.insert(self.handles, signal)
   end
+  -- A worker may be gone when something is sent to it: that is what its pipe says, not the end of the job.
+  local pipe = luv.new_signal()
+  pipe:start("sigpipe", function () end)
+  table.insert(self.handles, pipe)
 end
 
 local function start_source(self)
