@@ -10,7 +10,7 @@
 -- and index.js last: what it names is there.  A new edition is written beside the old one, which goes when index.js names
 -- the new.  The files follow from the records alone, so to write a record again changes nothing.
 local luv     = require "luv"
-local json    = require "lunette.json"
+local json    = require "lunette.json_text"
 local durable = require "lunette.job.durable"
 local href    = require "lunette.job.outputs.html.href"
 
