@@ -162,7 +162,9 @@ function Engine:flush()
   end
   self.store:assign(self.settings.ordered and self.store:first_todo() or nil)
   self.store:commit()
-  self:tell(self.emitter:emit())
+  local redone, spoiled = self.emitter:emit()
+  self.done, self.failed = self.done - spoiled, self.failed + spoiled
+  self:tell(redone)
 end
 
 -- Hands the records that have become final to on_record.
@@ -334,7 +336,7 @@ local function prepare(self)
     self.store:assign()
   end
   self.told = self.store:last_position()
-  self.emitter:emit()
+  self.failed = self.failed + select(2, self.emitter:emit())
   if settings.retry then retry(self) end
   self.store:commit()
 end
