@@ -5,10 +5,12 @@ outputs must say.
   local bed = bed.new { images = 500, seed = 1 }       a folder with album/00001.jpg ...; every 50th picture is broken
   bed:know()                                           runs undisturbed, so that bed:differences() knows what is right
   local run = bed:start(words)                         lunette caption ..., under way; see run.lua
+  bed:words(), bed:base(...)                           of that command with all outputs; without any
   bed:differences() -> list of sentences               what the outputs of bed.folder say that an undisturbed run's do not
 ]]
 local luv     = require "luv"
 local core    = require "lunette.core"
+local sqlite  = require "lunette.sqlite"
 local vision  = require "lunette.vision"
 local run     = require "tests.fault.run"
 local outputs = require "tests.fault.outputs"
@@ -91,10 +93,14 @@ end
 
 -- ---- runs ----------------------------------------------------------------------------------
 
--- The command for the album, all outputs at once.
+-- The command for the album, with these words.
+function Bed:base(...)
+  return { "caption", "--model", self.model, "album", "--threads", "1", "--num-beams", "3", "--max-new-tokens", "10", "--quiet", ... }
+end
+
+-- All outputs at once.
 function Bed:words(...)
-  local words = { "caption", "--model", self.model, "album", "--threads", "1", "--num-beams", "3", "--max-new-tokens", "10", "--quiet",
-                  "--sidecar", "txt", "--xmp", "--overwrite", "older", "--job", "out/captions.job", ... }
+  local words = self:base("--sidecar", "txt", "--xmp", "--overwrite", "older", "--job", self.job, ...)
   for _, name in ipairs(outputs.names) do table.move({ "--out", name }, 1, 2, #words + 1, words) end
   return words
 end
@@ -122,12 +128,24 @@ end
 
 -- Away with outputs and the job file.
 function Bed:clear()
-  for _, name in ipairs { "out", "album/metadata.jsonl" } do remove(self.folder .. "/" .. name) end
+  for name in luv.fs_scandir_next, assert(luv.fs_scandir(self.folder .. "/out")) do remove(self.folder .. "/out/" .. name) end
+  remove(self.folder .. "/album/metadata.jsonl")
   for i = 1, self.images do
     for _, suffix in ipairs { "txt", "jpg.xmp" } do remove(("%s/album/%05d.%s"):format(self.folder, i, suffix)) end
   end
-  folder(self.folder .. "/out")
 end
+
+-- The records of the job file that outputs may have: { [file] = state }
+function Bed:records()
+  local found = {}
+  local db <close> = assert(sqlite.open(self.folder .. "/" .. self.job))
+  if db:row "SELECT count(*) AS n FROM sqlite_schema WHERE name = 'image'".n == 0 then return found end
+  for row in db:rows "SELECT file, state FROM image WHERE todo = 0" do found[row.file] = row.state end
+  return found
+end
+
+-- Another folder of it.
+function Bed:make(name) return folder(self.folder .. "/" .. name) end
 
 -- What is wrong with the outputs: a list, empty where each picture is there once, with what an undisturbed run says of it.
 function Bed:differences()
@@ -139,7 +157,7 @@ function Bed:__close() remove(self.folder) end
 -- new { images, seed [, command, model] } -> bed with pictures of version 1
 function bed.new(self)
   setmetatable(self, Bed)
-  self.versions, self.version, self.known = 2, {}, {}
+  self.versions, self.version, self.known, self.job = 2, {}, {}, "out/captions.job"
   self.folder = assert(luv.fs_mkdtemp((os.getenv "TMPDIR" or "/tmp") .. "/lunette-faults-XXXXXX"))
   self.command = assert(luv.fs_realpath(self.command or assert(os.getenv "LUNETTE", "LUNETTE is not set: the path of the command to test")))
   self.model = assert(luv.fs_realpath(self.model or "tests/data/fixtures/ved_vit_gpt2"))
