@@ -29,6 +29,9 @@
 #define ROWS     "lunette.sqlite.rows"
 #define BLOB     "lunette.sqlite.blob"
 
+/* 256 KiB of pages: what SQLite has by itself, 2 MB, a job would fill over ten thousand pictures */
+#define CONFIGURE "PRAGMA cell_size_check = on; PRAGMA cache_size = -256; PRAGMA schema_version"
+
 enum { CACHED = 32 };             /* prepared statements a database keeps */
 
 typedef struct {
@@ -321,7 +324,7 @@ static int prepare_database(sqlite3 *handle, int timeout) {
   sqlite3_db_config(handle, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
   sqlite3_db_config(handle, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
   sqlite3_db_config(handle, SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION, 0, NULL);
-  return sqlite3_exec(handle, "PRAGMA cell_size_check = on; PRAGMA schema_version", NULL, NULL, NULL);
+  return sqlite3_exec(handle, CONFIGURE, NULL, NULL, NULL);
 }
 
 static int sqlite_open(lua_State *L) {

@@ -13,9 +13,10 @@ local function refuse(name, message, code)
   return nil, ("%s: %s"):format(name, message:match "^%u+: ([^:]*)" or message), code
 end
 
--- Whether the disk, not one file, is the reason, by the code of luv or of lunette.sqlite: going on with other files is no use.
+-- Whether the disk, full or read-only, not one file, is the reason, by the code of luv or of lunette.sqlite: going on with
+-- other files is no use.
 function durable.is_full(code)
-  return code == "ENOSPC" or code == "full" or code ~= nil and code:find "%-122$" ~= nil     -- EDQUOT has no name in libuv
+  return code == "ENOSPC" or code == "EROFS" or code == "full" or code ~= nil and code:find "%-122$" ~= nil     -- EDQUOT has no name in libuv
 end
 
 -- durable.stat(name) -> stat, false if there is no such file, or nil, message, code

@@ -28,12 +28,15 @@ local function chunks(records)
   end
 end
 
--- Writes a list; pictures whose own output failed become failures in the job file.
+-- Writes a list; pictures whose own output failed become failures in the job file, before any other output says so.
 local function write(self, entry, list)
   local failed = want(entry.output:write(list))
-  if not entry.single then return end
-  for id, message in pairs(failed) do self.store:spoil(id, message) end
-  if next(failed) then self.store:commit() end      -- before collective outputs say so: they are compared with it
+  if not entry.single or not next(failed) then return end
+  for id, message in pairs(failed) do
+    self.store:spoil(id, message)
+    self.spoiled = self.spoiled + 1
+  end
+  self.store:commit()
 end
 
 local function mark(self, entry, value) self.store:mark(entry.path, value, entry.position) end
@@ -155,16 +158,17 @@ function Emitter:prepare(record)
   return true
 end
 
--- Writes the records that have come since; returns those that replace older ones.
+-- Writes the records that have come since; returns those that replace older ones, and how many captions became failures.
 function Emitter:emit()
   local last, redone = self.store:last_position(), {}
+  self.spoiled = 0
   for record in self.store:redone() do redone[#redone + 1] = record end
   for _, entry in ipairs(self.entries) do
     if entry.single and #redone > 0 then write(self, entry, redone) end
     advance(self, entry, last)
   end
   self.store:emitted(last)
-  return redone
+  return redone, self.spoiled
 end
 
 -- Collective outputs from nothing, since they hold records that were made again.

@@ -162,7 +162,9 @@ function Engine:flush()
   end
   self.store:assign(self.settings.ordered and self.store:first_todo() or nil)
   self.store:commit()
-  self:tell(self.emitter:emit())
+  local redone, spoiled = self.emitter:emit()
+  self.done, self.failed = self.done - spoiled, self.failed + spoiled
+  self:tell(redone)
 end
 
 -- Hands the records that have become final to on_record.
@@ -284,6 +286,10 @@ local function watch(self)
     signal:start(name, function () on_signal(self, status) end)
     table.insert(self.handles, signal)
   end
+  -- A worker may be gone when something is sent to it: that is what its pipe says, not the end of the job.
+  local pipe = luv.new_signal()
+  pipe:start("sigpipe", function () end)
+  table.insert(self.handles, pipe)
 end
 
 local function start_source(self)
@@ -339,7 +345,7 @@ local function prepare(self)
     self.store:assign()
   end
   self.told = self.store:last_position()
-  self.emitter:emit()
+  self.failed = self.failed + select(2, self.emitter:emit())
   if settings.retry then retry(self) end
   self.store:commit()
 end
