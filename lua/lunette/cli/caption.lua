@@ -93,11 +93,13 @@ local function plain_lines(record, several)
   return table.concat(lines)
 end
 
+local NOBODY, EPIPE = "nobody reads the results", 32        -- as "| head" ends it: nothing to tell
+
 -- Not print(), which passes over that a line cannot be written.
 local function put(text)
-  local ok, why = io.stdout:write(text)
-  if ok then ok, why = io.stdout:flush() end
-  if not ok then error("cannot write the results: " .. why, 0) end
+  local ok, why, code = io.stdout:write(text)
+  if ok then ok, why, code = io.stdout:flush() end
+  if not ok then error(code == EPIPE and NOBODY or "cannot write the results: " .. why, 0) end
 end
 
 -- What a person should know who wonders why there are so few captions.
@@ -150,6 +152,7 @@ function caption.finish(options, run, on_caption)
   local result, message, status = run(settings)
   bar:clear()
   if not result then return report.fail(status, "%s", message) end
+  if result.message == NOBODY then return 128 + 13 end                  -- as if by SIGPIPE
   if result.message then report.warn("%s", result.message) end
   if result.status and result.status ~= 2 and result.status ~= 3 and options.job then
     report.warn "what was done is kept: the same command goes on where this one stopped"
