@@ -44,7 +44,7 @@ local function columns()
   local tty = luv.new_tty(2, false)
   local width = tty and tty:get_winsize()
   if tty then tty:close() end
-  return math.max(20, math.tointeger(width) or 80)
+  return width and width > 0 and width or 80          -- 0: it does not know
 end
 
 local kinds = {}
