@@ -60,10 +60,11 @@ static const char *word_of(sqlite3 *handle, int code) {
   }
 }
 
-/* "PATH: what SQLite says"; 'index' is the database's */
+/* "PATH: what SQLite says", and the system's reason where a file cannot be opened; 'index' is the database's */
 static void push_message(lua_State *L, sqlite3 *handle, int index) {
+  int system = (sqlite3_errcode(handle) & 0xff) == SQLITE_CANTOPEN ? sqlite3_system_errno(handle) : 0;
   lua_getiuservalue(L, index, 1);
-  lua_pushfstring(L, "%s: %s", lua_tostring(L, -1), sqlite3_errmsg(handle));
+  lua_pushfstring(L, "%s: %s%s%s", lua_tostring(L, -1), sqlite3_errmsg(handle), system ? ": " : "", system ? strerror(system) : "");
   lua_remove(L, -2);
 }
 

@@ -29,7 +29,7 @@ end
 local function output(parser)
   parser:flag("--json", "One JSON object a line on standard output.")
   parser:option("--out", "Captions into FILE: .jsonl, .csv, .db or .html, or metadata.jsonl; may be given several times.")
-    :argname "FILE":count "*"
+    :argname "FILE":count "*":convert(take.output)
   parser:option("--sidecar", "A file beside each picture."):choices { "txt", "caption", "json" }
   parser:option("--sidecar-dir", "Sidecars under DIR instead."):argname "DIR":target "sidecar_dir"
   parser:flag("--xmp", "Captions as dc:description into a .xmp beside each picture.")
@@ -43,7 +43,8 @@ end
 
 local function work(parser)
   parser:option("--workers", "Worker processes (1)."):argname "N":convert(take.whole(1, take.WORKERS))
-  parser:option("--threads", "Threads of each; 0 for as many as there are cores (the cores shared out among the workers)."):argname "N":convert(take.whole(0, take.THREADS))
+  parser:option("--threads", "Threads of each; 0 for as many as there are cores (the cores shared out among the workers).")
+    :argname "N":convert(take.whole(0, take.THREADS))
   parser:option("--batch-size", "Pictures captioned together (measured)."):argname "N":convert(take.whole(1, take.BATCH)):target "batch_size"
   parser:option("--timeout", "Seconds a picture may take (120)."):argname "S":convert(take.positive)
   parser:option("--max-memory", "Memory of a worker, such as 2G."):argname "SIZE":convert(take.bytes):target "max_memory"
@@ -158,7 +159,7 @@ function caption.finish(options, run, on_caption)
     report.warn "what was done is kept: the same command goes on where this one stopped"
   end
   if not result.aborted and not options.quiet then
-    if not options.queue then note(result.total + result.skipped + result.failed_before + result.kept, result.not_pictures) end
+    if options.input and not options.queue then note(result.total + result.skipped + result.failed_before + result.kept, result.not_pictures) end
     if options.job then summary(options, result) end
   end
   return result.status or (result.failed + result.failed_before > 0 and 1 or 0)

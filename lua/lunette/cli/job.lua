@@ -8,7 +8,7 @@ local command = { summary = "Look into the job file of caption, retry failures, 
 
 local function output_options(parser)
   parser:option("--out", "Captions into FILE: .jsonl, .csv, .db or .html, or metadata.jsonl; may be given several times.")
-    :argname "FILE":count "*"
+    :argname "FILE":count "*":convert(take.output)
   parser:option("--sidecar", "A file beside each picture."):choices { "txt", "caption", "json" }
   parser:option("--sidecar-dir", "Sidecars under DIR instead."):argname "DIR":target "sidecar_dir"
   parser:option("--overwrite", "What becomes of files that are there (never)."):choices { "never", "always", "older" }

@@ -1,4 +1,5 @@
 -- cli/take.lua - what options take: numbers, sizes, shards; each a function of the word that gives a value, or nil, message.
+local outputs  = require "lunette.job.outputs"
 local template = require "lunette.job.template"
 local luv      = require "luv"
 
@@ -46,6 +47,12 @@ function take.shard(text)
   i, n = math.tointeger(i), math.tointeger(n)
   if i and i >= 1 and i <= n then return { i, n } end
   return nil, ("%q is not I/N with I from 1 to N"):format(text)
+end
+
+-- A file whose name says a kind of output.
+function take.output(path)
+  local kind, message = outputs.kind(path)
+  return kind and path, message
 end
 
 -- A template of lunette.job.template, as it is.

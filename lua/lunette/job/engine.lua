@@ -46,7 +46,7 @@ end
 local function identify(self)
   local values = arguments_of(self.settings)
   values.template, values.fast_decode = self.settings.template, self.settings.fast_decode
-  if self.durable then values.model = want(identity.model(self.settings.model)) end
+  values.model = self.model
   local text = identity.settings(values)
   local last = self.store:run_settings(self.store:get "run")
   if last and last ~= text and self.store:counts().done > 0 then self:say(("%s: captions are made again"):format(identity.changes(last, text))) end
@@ -350,7 +350,7 @@ local function prepare(self)
   self.store:commit()
 end
 
--- open(settings) -> engine, or nil, message
+-- open(settings) -> engine, or nil, message and where it is not 1 the exit status
 local function open(settings)
   local self = setmetatable({
     settings = settings,
@@ -359,6 +359,10 @@ local function open(settings)
   }, Engine)
   self.durable = settings.job ~= nil
   local message
+  if self.durable then
+    self.model, message = identity.model(settings.model)
+    if not self.model then return nil, message, 3 end
+  end
   self.store, message = store.open(settings.job or "")
   if not self.store then return nil, message end
   local ok, why = pcall(prepare, self)
