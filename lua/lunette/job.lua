@@ -124,7 +124,7 @@ function job.merge(path, parts, settings)
     local made = emitter.open(whole, settings)
     whole:commit()
     made:emit()
-    if whole:get "rebuild" == 1 then made:rebuild() end
+    made:rebuild()
     made:close()
     whole:close(true)
   end)

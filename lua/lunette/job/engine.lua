@@ -225,7 +225,7 @@ local function finish(self)
     self.unflushed = self.unflushed + self.store:forget_problems(self.problems)
   end
   self:flush()
-  if self.store:get "rebuild" == 1 then self.emitter:rebuild() end
+  self.emitter:rebuild()
   self.emitter:close()
   self.store:leave()
   self.counts = self.store:counts()
