@@ -66,7 +66,7 @@ end
 local function asked_for(settings)
   local list = {}
   for _, name in ipairs(SINGLE) do
-    if settings[name] then 
+    if settings[name] then
       list[#list + 1] = { kind = require("lunette.job.outputs." .. name), path = single_path(name, settings), name = name, single = true }
     end
   end

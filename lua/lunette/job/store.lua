@@ -57,7 +57,7 @@ function Store:run(sql, ...) return want(self.db:run(sql, ...)) end
 local function open(path, options)
   local readonly = options and options.readonly
   local db, message, code = sqlite.open(path, { readonly = readonly })
-  if not db then return nil, message, code end
+  if not db then return nil, code == "corrupt" and path .. ": not a job file" or message, code end
   local self = setmetatable({ db = db, path = path }, Store)
   local ok, why = pcall(function ()
     if not readonly then want(db:exec "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL") end
@@ -71,7 +71,7 @@ local function open(path, options)
   end)
   if ok then return self end
   db:close()
-  return nil, why
+  return nil, why:find("file is not a database", 1, true) and path .. ": not a job file" or why
 end
 
 function Store:begin()
