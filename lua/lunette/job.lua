@@ -76,7 +76,7 @@ function job.run(given)
   end
   want_settings("run", given)
   if not given.model then error("job.run: model is missing, wanted the directory of one", 2) end
-  if not given.inputs == not given.queue then error("job.run: wanted inputs or a queue, one of them", 2) end
+  if (given.inputs == nil) == (given.queue == nil) then error("job.run: wanted inputs or a queue, one of them", 2) end
   return start(given, given.job and { remember = remembered(given) })
 end
 

@@ -178,7 +178,8 @@ function Store:put(id, record)
              error = ?, stage = ?, final = ?, thumbnail = ?, redone = ? WHERE id = ?]],
            record.state, record.text, record.ids and cjson.encode(record.ids), record.score, record.tokens,
            record.sequences and cjson.encode(record.sequences), record.ms, record.width, record.height,
-           record.error, record.stage, record.final and cjson.encode(record.final), record.thumbnail and sqlite.blob(record.thumbnail), redone and 1 or 0, id)
+           record.error, record.stage, record.final and cjson.encode(record.final),
+           record.thumbnail and sqlite.blob(record.thumbnail), redone and 1 or 0, id)
   if record.size then self:run("UPDATE image SET size = ? WHERE id = ?", record.size, id) end     -- once an output has written into it
   if redone then self:outdate() end
 end
