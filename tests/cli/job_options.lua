@@ -199,7 +199,7 @@ for i = 1, 3 do
 end
 table.sort(all)
 equal(all, album.NAMES, "each picture in one shard")
-equal(parts, { {}, { "photos/d.gif" }, { "photos/a.jpg", "photos/b.png", "photos/c.webp" } }, "shards by the SHA-256 of the name, on every machine")
+equal(parts, { {}, { "photos/d.gif" }, { "photos/a.jpg", "photos/b.png", "photos/c.webp" } }, "shards by the XXH3 of the name, on every machine")
 
 -- ---- how it is told -----------------------------------------------------------------------------------------------
 
