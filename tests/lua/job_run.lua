@@ -147,12 +147,12 @@ equal(album.say "o.jsonl", { A .. ": worker: the worker was ended by SIGKILL, 2 
                              C .. ": worker: took more than 1.5 s, 2 times", plain[4] }, "one retry")
 
 if not os.getenv "LUNETTE":find "asan" then
-  equal(script [[timeout = 60, retries = 0, max_memory = 300 << 20, on_image = function (image, file)
+  equal(script [[timeout = 60, retries = 0, max_memory = 100 << 20, on_image = function (image, file)
     local list = {}
     while file:find "a.jpg" do list[#list + 1] = ("x"):rep(1 << 20) .. #list end
   end]], "3\t1\t0\tnil\n", "a picture that takes all memory")
   local first = album.say "o.jsonl"[1]
-  ok(first:find "^photos/a.jpg: worker: .*memory within 300 MiB$", "%s", first)
+  ok(first:find "^photos/a.jpg: worker: .*memory within 100 MiB$", "%s", first)
 else
   check.skip("a picture that takes all memory", "AddressSanitizer needs more address space than the limit")
 end
