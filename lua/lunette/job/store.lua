@@ -53,11 +53,16 @@ end
 
 function Store:run(sql, ...) return want(self.db:run(sql, ...)) end
 
+-- SQLite's message, but what is no database at all is no job file to who reads it.
+local function in_our_words(path, message)
+  return message:find("file is not a database", 1, true) and path .. ": not a job file" or message
+end
+
 -- open(path [, {readonly=}]) -> store, or nil, message; path "" is a job that ends with the process
 local function open(path, options)
   local readonly = options and options.readonly
   local db, message, code = sqlite.open(path, { readonly = readonly })
-  if not db then return nil, code == "corrupt" and path .. ": not a job file" or message, code end
+  if not db then return nil, in_our_words(path, message), code end
   local self = setmetatable({ db = db, path = path }, Store)
   local ok, why = pcall(function ()
     if not readonly then want(db:exec "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL") end
@@ -71,7 +76,7 @@ local function open(path, options)
   end)
   if ok then return self end
   db:close()
-  return nil, why:find("file is not a database", 1, true) and path .. ": not a job file" or why
+  return nil, in_our_words(path, why)
 end
 
 function Store:begin()
