@@ -177,6 +177,7 @@ function Emitter:rebuild()
     if not entry.single then mark(self, entry, want(entry.output:rebuild(every(self.store)))) end
   end
   self.store:set("rebuild", 0)
+  self.store:emitted(self.store:last_position())
 end
 
 function Emitter:close()
