@@ -7,7 +7,7 @@ soak.lua - a long job, watched through /proc: memory and file descriptors of its
     after      pictures from which on nothing may grow
     interval   ms between looks
 
-  report.processes: of each process { name, pid, peak = { at 'after', at the end } in KiB, fds = { ... }, rss, pss }
+  report.processes: of each process { name, pid, first, last: its memory in KiB at 'after' and at the end, curve, descriptors }
 ]]
 local luv    = require "luv"
 local json   = require "lunette.json"
@@ -70,14 +70,14 @@ local function look(self, process, seen)
   for i, pid in ipairs { process.pid, table.unpack(process:workers()) } do
     local memory, fds = memory_of(pid), descriptors_of(pid)
     if memory.VmHWM and fds and fds > 0 then
-      local p = seen[pid] or { pid = pid, name = i == 1 and "coordinator" or "worker", fds_least = math.huge, fds_most = 0, curve = {} }
+      local p = seen[pid] or { pid = pid, name = i == 1 and "coordinator" or "worker", curve = {}, descriptors = {} }
       seen[pid] = p
       p.last = memory
       local mark = p.curve[#p.curve] and p.curve[#p.curve][1] * 2 or self.after
       if count >= mark then p.curve[#p.curve + 1] = { count, memory.VmHWM } end
-      if count >= self.after then
+      if count >= self.after and count < self.images then        -- at its end it closes what it had open
         p.first, p.first_at = p.first or memory, p.first_at or count
-        p.fds_least, p.fds_most = math.min(p.fds_least, fds), math.max(p.fds_most, fds)
+        p.descriptors[#p.descriptors + 1] = fds
       end
     end
   end
@@ -112,13 +112,22 @@ end
 -- How much the peak of a process grew, of 1.
 function soak.growth(p) return p.last.VmHWM / p.first.VmHWM - 1 end
 
+-- Descriptors that a process has all the time, at first and at the end; a file that is just being written has one more.
+function soak.descriptors(p)
+  local n = math.max(1, #p.descriptors // 4)
+  return math.min(table.unpack(p.descriptors, 1, n)), math.min(table.unpack(p.descriptors, #p.descriptors - n + 1))
+end
+
 function soak.print(report)
   print(("%d pictures, %.0f s, %.1f images/s, exit status %d"):format(report.lines, report.seconds, report.lines / report.seconds, report.status))
-  print(("%-12s %8s %12s %12s %8s %10s %10s %8s"):format("process", "at", "peak RSS", "at the end", "growth", "RSS", "PSS", "fds"))
+  print(("%-12s %8s %12s %12s %8s %10s %10s"):format("process", "at", "peak RSS", "at the end", "growth", "RSS", "PSS"))
   for _, p in ipairs(report.processes) do
     if p.first then
-      print(("%-12s %8d %8d KiB %8d KiB %6.2f %% %6d KiB %6d KiB %4d-%d"):format(p.name, p.first_at, p.first.VmHWM, p.last.VmHWM,
-            100 * soak.growth(p), p.last.VmRSS, p.last.Pss or 0, p.fds_least, p.fds_most))
+      print(("%-12s %8d %8d KiB %8d KiB %6.2f %% %6d KiB %6d KiB"):format(p.name, p.first_at, p.first.VmHWM, p.last.VmHWM,
+            100 * soak.growth(p), p.last.VmRSS, p.last.Pss or 0))
+      print(("             descriptors %d, at the end %d"):format(soak.descriptors(p)))
+      print(("             anonymous %d to %d KiB, files %d to %d, shared %d to %d"):format(p.first.RssAnon, p.last.RssAnon,
+            p.first.RssFile, p.last.RssFile, p.first.RssShmem, p.last.RssShmem))
       for i, point in ipairs(p.curve) do p.curve[i] = ("%d KiB at %d"):format(point[2], point[1]) end
       print("             " .. table.concat(p.curve, ", "))
     end
