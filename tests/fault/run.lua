@@ -35,6 +35,7 @@ function Run:workers() return self.over and {} or children(self.pid) end
 function Run:after(ms, fn)
   local timer = luv.new_timer()
   self.timers[#self.timers + 1] = timer
+  luv.update_time()
   timer:start(ms, 0, function () if not self.over then fn() end end)
 end
 
@@ -48,6 +49,7 @@ end
 function Run:wait(seconds)
   local late = false
   local timer = luv.new_timer()
+  luv.update_time()                            -- else a timer is due before the loop waits, and wakes nobody
   if seconds then timer:start(math.floor(seconds * 1000), 0, function () late = true end) end
   while not self.over and not late do luv.run "once" end
   timer:close()
