@@ -134,7 +134,7 @@ local function summary(options, result)
   if result.dropped > 0 then parts[#parts + 1] = result.dropped .. " dropped" end
   if result.changed > 0 then parts[#parts + 1] = plural(result.changed, "picture", "pictures") .. " had changed" end
   report.warn("%s", table.concat(parts, ", "))
-  if result.failed + result.failed_before > 0 then report.warn("why: lunette job failures %s", options.job) end
+  if options.job and result.failed + result.failed_before > 0 then report.warn("why: lunette job failures %s", options.job) end
 end
 
 -- finish(options, run) -> exit status.  Tells progress and failures while run(settings) works, and what came of it.
@@ -162,7 +162,7 @@ function caption.finish(options, run, on_caption)
   end
   if not result.aborted and not options.quiet then
     if options.input and not options.queue then note(result.total + result.skipped + result.failed_before + result.kept, result.not_pictures) end
-    if options.job then summary(options, result) end
+    if options.job or options.queue then summary(options, result) end
   end
   return result.status or (result.failed + result.failed_before > 0 and 1 or 0)
 end
