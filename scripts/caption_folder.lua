@@ -2,7 +2,8 @@
 --   lua5.4 scripts/caption_folder.lua FOLDER OUT.jsonl
 --
 -- What filter, on_image and on_caption do here is an example: change it.
-dofile((arg[0]:match "^.*/" or "./") .. "tools/path.lua")
+local here = arg[0]:match "^.*/" or "./"
+dofile(here .. "tools/path.lua")
 local job = require "lunette.job"
 
 local folder, out = arg[1], arg[2]
@@ -12,7 +13,7 @@ if not out then
 end
 
 local report, message, status = job.run {
-  model  = os.getenv "MODEL" or "models/lunette-mini",
+  model  = os.getenv "MODEL" or here .. "../models/lunette-mini",
   inputs = { folder }, recursive = true,
   out    = { out }, job = out .. ".job",
 

@@ -60,10 +60,11 @@ static const char *word_of(sqlite3 *handle, int code) {
   }
 }
 
-/* "PATH: what SQLite says"; 'index' is the database's */
+/* "PATH: what SQLite says", and the system's reason where a file cannot be opened; 'index' is the database's */
 static void push_message(lua_State *L, sqlite3 *handle, int index) {
+  int system = (sqlite3_errcode(handle) & 0xff) == SQLITE_CANTOPEN ? sqlite3_system_errno(handle) : 0;
   lua_getiuservalue(L, index, 1);
-  lua_pushfstring(L, "%s: %s", lua_tostring(L, -1), sqlite3_errmsg(handle));
+  lua_pushfstring(L, "%s: %s%s%s", lua_tostring(L, -1), sqlite3_errmsg(handle), system ? ": " : "", system ? strerror(system) : "");
   lua_remove(L, -2);
 }
 
@@ -318,27 +319,34 @@ static int option_timeout(lua_State *L, int index) {
   return (int)ms;
 }
 
-/* The first statement reads the file, so that what cannot be used is told here. */
-static int prepare_database(sqlite3 *handle, int timeout) {
+/*
+** The first statement reads the file, so that what cannot be used is told here.  A reader says query_only where
+** SQLITE_OPEN_READONLY would leave the files -wal and -shm of a database in WAL mode behind.
+*/
+static int prepare_database(sqlite3 *handle, int readonly, int timeout) {
+  int result;
   sqlite3_busy_timeout(handle, timeout);
   sqlite3_db_config(handle, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
   sqlite3_db_config(handle, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
   sqlite3_db_config(handle, SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION, 0, NULL);
-  return sqlite3_exec(handle, CONFIGURE, NULL, NULL, NULL);
+  result = sqlite3_exec(handle, CONFIGURE, NULL, NULL, NULL);
+  if (result == SQLITE_OK && readonly) result = sqlite3_exec(handle, "PRAGMA query_only = on", NULL, NULL, NULL);
+  return result;
 }
 
 static int sqlite_open(lua_State *L) {
   const char *path = check_text(L, 1, INT_MAX);
-  int         flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, timeout = 0, results;
+  int         readonly = 0, timeout = 0, flags, results;
   database   *db;
   lua_settop(L, 2);
   if (!lua_isnil(L, 2)) {
     luaL_checktype(L, 2, LUA_TTABLE);
     lua_getfield(L, 2, "readonly");
-    if (lua_toboolean(L, -1)) flags = SQLITE_OPEN_READONLY;
+    readonly = lua_toboolean(L, -1);
     lua_pop(L, 1);
     timeout = option_timeout(L, 2);
   }
+  flags = SQLITE_OPEN_READWRITE | (readonly ? 0 : SQLITE_OPEN_CREATE) | SQLITE_OPEN_EXRESCODE;
   if (*path && *path != '/') lua_pushfstring(L, "./%s", path);      /* ":memory:" and "file:x" are files like others */
   else lua_pushvalue(L, 1);
   db = lua_newuserdatauv(L, sizeof *db, 1);
@@ -346,8 +354,8 @@ static int sqlite_open(lua_State *L) {
   luaL_setmetatable(L, DATABASE);
   lua_pushstring(L, *path ? path : "temporary database");
   lua_setiuservalue(L, 4, 1);
-  if (sqlite3_open_v2(lua_tostring(L, 3), &db->handle, flags | SQLITE_OPEN_EXRESCODE, NULL) == SQLITE_OK &&
-      prepare_database(db->handle, timeout) == SQLITE_OK) return 1;
+  if (sqlite3_open_v2(lua_tostring(L, 3), &db->handle, flags, NULL) == SQLITE_OK &&
+      prepare_database(db->handle, readonly, timeout) == SQLITE_OK) return 1;
   results = refuse(L, db->handle, 4);
   lua_pushcfunction(L, database_close);
   lua_pushvalue(L, 4);

@@ -39,6 +39,7 @@ for _, case in ipairs {
   { { "caption", "--length-penalty", "1e999", "x.png" }, "\"1e999\" is not a number", "lunette caption" },
   { { "caption", "--threads", "5000", "x.png" }, "\"5000\" is not a whole number from 0 to 256", "lunette caption" },
   { { "caption", "--model" }, "option '--model' requires an argument", "lunette caption" },
+  { { "caption", "x.png", "--out", "a.txt" }, "a.txt: an output's name ends in .jsonl, .csv, .db, .sqlite or .html", "lunette caption" },
   { { "info" }, "missing argument 'model'", "lunette info" },
   { { "tokenize" }, "missing argument 'model'", "lunette tokenize" },
   { { "convert", "x" }, "missing argument 'target'", "lunette convert" },

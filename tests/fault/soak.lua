@@ -10,7 +10,6 @@ soak.lua - a long job, watched through /proc: memory and file descriptors of its
   report.processes: of each process { name, pid, first, last: its memory in KiB at 'after' and at the end, curve, descriptors }
 ]]
 local luv    = require "luv"
-local json   = require "lunette.json"
 local bed    = require "tests.fault.bed"
 local run    = require "tests.fault.run"
 
@@ -57,28 +56,31 @@ local function descriptors_of(pid)
   return count
 end
 
--- Pictures that are done, as the job says of itself.
-local function done(process)
-  local last
-  for line in process:said():sub(-2000):gmatch "(%b{})\n" do last = line end
-  local state = last and json.decode(last, "progress")
-  return state and state.done + state.failed or 0
+-- Pictures that are done, as the first output has them.
+local function done(self)
+  return select(2, (bed.read(self.folder .. "/captions.jsonl") or ""):gsub("\n", ""))
+end
+
+local function note(self, p, memory, fds, count)
+  p.last = memory
+  local mark = p.curve[#p.curve] and p.curve[#p.curve][1] * 2 or self.after
+  if count >= mark then p.curve[#p.curve + 1] = { count, memory.VmHWM } end
+  if count < self.after or count == self.images then return end       -- at its end it closes what it had open
+  p.first, p.first_at = p.first or memory, p.first_at or count
+  p.descriptors[#p.descriptors + 1] = fds
 end
 
 local function look(self, process, seen)
-  local count = done(process)
+  local found = {}
   for i, pid in ipairs { process.pid, table.unpack(process:workers()) } do
-    local memory, fds = memory_of(pid), descriptors_of(pid)
+    found[i] = { pid, memory_of(pid), descriptors_of(pid) }
+  end
+  local count = done(self)                         -- behind the rest, which is from before the end if this is
+  for i, row in ipairs(found) do
+    local pid, memory, fds = table.unpack(row, 1, 3)
     if memory.VmHWM and fds and fds > 0 then
-      local p = seen[pid] or { pid = pid, name = i == 1 and "coordinator" or "worker", curve = {}, descriptors = {} }
-      seen[pid] = p
-      p.last = memory
-      local mark = p.curve[#p.curve] and p.curve[#p.curve][1] * 2 or self.after
-      if count >= mark then p.curve[#p.curve + 1] = { count, memory.VmHWM } end
-      if count >= self.after and count < self.images then        -- at its end it closes what it had open
-        p.first, p.first_at = p.first or memory, p.first_at or count
-        p.descriptors[#p.descriptors + 1] = fds
-      end
+      seen[pid] = seen[pid] or { pid = pid, name = i == 1 and "coordinator" or "worker", curve = {}, descriptors = {} }
+      note(self, seen[pid], memory, fds, count)
     end
   end
   return count
@@ -86,12 +88,12 @@ end
 
 function soak.run(self)
   self.folder = assert(luv.fs_mkdtemp((os.getenv "TMPDIR" or "/tmp") .. "/lunette-soak-XXXXXX"))
-  local clean <close> = setmetatable({}, { __close = function () bed.remove(self.folder) end })
+  local scope <close> = setmetatable({}, { __close = function () bed.remove(self.folder) end })
   local album = self.folder .. "/album"
   assert(luv.fs_mkdir(album, 511))
   pictures(self, album)
-  local words = { "caption", "--model", assert(luv.fs_realpath(self.model)), "--recursive", "album", "--threads", "1", "--workers", tostring(self.workers),
-                  "--progress", "json", "--job", "captions.job", "--sidecar", "txt", "--sidecar-dir", "sidecars", "--xmp", "--max-new-tokens", "10" }
+  local words = { "caption", "--model", assert(luv.fs_realpath(self.model)), "--recursive", "album", "--threads", "1",
+                  "--workers", tostring(self.workers), "--quiet", "--job", "captions.job", "--sidecar", "txt", "--sidecar-dir", "sidecars", "--xmp", "--max-new-tokens", "10" }
   for _, name in ipairs { "captions.jsonl", "captions.csv", "captions.db", "album/metadata.jsonl", "captions.html" } do
     table.move({ "--out", name }, 1, 2, #words + 1, words)
   end
@@ -102,7 +104,7 @@ function soak.run(self)
     if self.say then self.say(count) end
   end
   self.seconds, self.status, self.said = (luv.hrtime() - began) / 1e9, process.status, process:said()
-  self.lines = select(2, (bed.read(self.folder .. "/captions.jsonl") or ""):gsub("\n", "\n"))
+  self.lines = done(self)
   self.processes = {}
   for _, p in pairs(seen) do self.processes[#self.processes + 1] = p end
   table.sort(self.processes, function (a, b) return a.pid < b.pid end)

@@ -58,8 +58,8 @@ check.ok(not pcall(sqlite.open, "a\0b"), "NUL in a path")
 raises("timeout must be milliseconds from 0 to 2147483647", sqlite.open, path, { timeout = -1 })
 equal(db:row "SELECT count(*) AS x FROM u".x, 1, "rows after all that")
 
-fails(folder .. "/absent/a.db: unable to open database file", "cantopen", sqlite.open(folder .. "/absent/a.db"))
-fails(folder .. "/b.db: unable to open database file", "cantopen", sqlite.open(folder .. "/b.db", { readonly = true }))
+fails(folder .. "/absent/a.db: unable to open database file: No such file or directory", "cantopen", sqlite.open(folder .. "/absent/a.db"))
+fails(folder .. "/b.db: unable to open database file: No such file or directory", "cantopen", sqlite.open(folder .. "/b.db", { readonly = true }))
 write(folder .. "/text", ("no database "):rep(100))
 fails(folder .. "/text: file is not a database", "corrupt", sqlite.open(folder .. "/text"))
 

@@ -2,13 +2,14 @@
 local job     = require "lunette.job"
 local caption = require "lunette.cli.caption"
 local report  = require "lunette.cli.report"
+local settings = require "lunette.job.settings"
 local take    = require "lunette.cli.take"
 
 local command = { summary = "Look into the job file of caption, retry failures, export, merge, fill a queue." }
 
 local function output_options(parser)
   parser:option("--out", "Captions into FILE: .jsonl, .csv, .db or .html, or metadata.jsonl; may be given several times.")
-    :argname "FILE":count "*"
+    :argname "FILE":count "*":convert(take.output)
   parser:option("--sidecar", "A file beside each picture."):choices { "txt", "caption", "json" }
   parser:option("--sidecar-dir", "Sidecars under DIR instead."):argname "DIR":target "sidecar_dir"
   parser:option("--overwrite", "What becomes of files that are there (never)."):choices { "never", "always", "older" }
@@ -76,12 +77,12 @@ function actions.failures(options)
 end
 
 function actions.retry(options)
-  return caption.finish(options, function (settings) return job.retry(options.job, settings) end)
+  return caption.finish(options, function (given) return job.retry(options.job, given) end)
 end
 
 function actions.export(options)
   if #options.out == 0 and not options.sidecar then return report.fail(2, "export needs --out or --sidecar") end
-  local count, message = job.export(options.job, options)
+  local count, message = job.export(options.job, settings.pick(options))
   if not count then return report.fail(1, "%s", message) end
   report.warn("%d records", count)
   return 0
@@ -89,7 +90,7 @@ end
 
 function actions.merge(options)
   if #options.out == 0 and not options.job then return report.fail(2, "merge needs --out or --job") end
-  local counts, message = job.merge(options.job or options.out[1] .. ".job", options.parts, options)
+  local counts, message = job.merge(options.job or options.out[1] .. ".job", options.parts, settings.pick(options))
   if not counts then return report.fail(1, "%s", message) end
   report.warn("%d captions, %d failures", counts.done, counts.failed)
   return 0

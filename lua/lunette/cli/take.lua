@@ -1,12 +1,9 @@
 -- cli/take.lua - what options take: numbers, sizes, shards; each a function of the word that gives a value, or nil, message.
+local outputs  = require "lunette.job.outputs"
 local template = require "lunette.job.template"
 local luv      = require "luv"
 
-local take = {
-  THREADS = 256,        -- at most, as in the core
-  WORKERS = 256,
-  BATCH   = 1024,
-}
+local take = {}
 
 -- whole(least [, most])
 function take.whole(least, most)
@@ -46,6 +43,12 @@ function take.shard(text)
   i, n = math.tointeger(i), math.tointeger(n)
   if i and i >= 1 and i <= n then return { i, n } end
   return nil, ("%q is not I/N with I from 1 to N"):format(text)
+end
+
+-- A file whose name says a kind of output.
+function take.output(path)
+  local kind, message = outputs.kind(path)
+  return kind and path, message
 end
 
 -- A template of lunette.job.template, as it is.

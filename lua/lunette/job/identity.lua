@@ -10,7 +10,7 @@ local function counts(name) return not (name:find "^%." or name:find "%.md$" or 
 -- model(dir) -> digest of the names and contents of its files, or nil, message
 function identity.model(dir)
   local request, message = luv.fs_scandir(dir)
-  if not request then return nil, message end
+  if not request then return nil, ("%s: %s"):format(dir, message:match "^%u+: ([^:]*)" or message) end
   local names, parts = {}, {}
   for name in luv.fs_scandir_next, request do
     local stat = counts(name) and luv.fs_stat(dir .. "/" .. name)
