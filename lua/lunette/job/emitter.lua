@@ -192,6 +192,7 @@ function Emitter:rebuild()
       self.store:fresh(entry.path)
     end
   end
+  self.store:emitted(self.store:last_position())
 end
 
 function Emitter:close()

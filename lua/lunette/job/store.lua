@@ -31,7 +31,8 @@ CREATE INDEX image_path ON image(path);
 CREATE INDEX image_todo ON image(todo, id) WHERE todo > 0;
 CREATE INDEX image_next ON image(id) WHERE position IS NULL AND ticket IS NULL AND todo = 0 AND state IN ('done', 'failed');
 CREATE INDEX image_ticket ON image(id) WHERE ticket IS NOT NULL;
-CREATE INDEX image_kept ON image(position) WHERE final IS NOT NULL OR thumbnail IS NOT NULL;
+CREATE INDEX image_final ON image(position) WHERE final IS NOT NULL;
+CREATE INDEX image_thumbnail ON image(position) WHERE thumbnail IS NOT NULL;
 CREATE INDEX image_redone ON image(id) WHERE redone = 1;
 CREATE INDEX image_state ON image(state, id);
 CREATE UNIQUE INDEX image_position ON image(position);
@@ -260,9 +261,12 @@ function Store:redone()
   return revived(self.db:rows("SELECT " .. COLUMNS .. " FROM image WHERE redone = 1 AND state IN ('done', 'failed') ORDER BY id"))
 end
 
--- The outputs have the records up to a position: what was kept for them alone may go.
+-- The outputs have the records up to a position: what was kept for them alone may go; thumbnails not yet where outputs are to
+-- be made anew.
 function Store:emitted(position)
-  self:run("UPDATE image SET final = NULL, thumbnail = NULL WHERE position <= ? AND (final IS NOT NULL OR thumbnail IS NOT NULL)", position)
+  self:run("UPDATE image SET final = NULL WHERE position <= ? AND final IS NOT NULL", position)
+  local stale = self.db:row "SELECT 1 AS n FROM output WHERE stale = 1 LIMIT 1"
+  if not stale then self:run("UPDATE image SET thumbnail = NULL WHERE position <= ? AND thumbnail IS NOT NULL", position) end
   self:run "UPDATE image SET redone = 0 WHERE redone = 1"
 end
 
