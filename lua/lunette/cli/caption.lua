@@ -140,7 +140,7 @@ end
 -- finish(options, run) -> exit status.  Tells progress and failures while run(settings) works, and what came of it.
 function caption.finish(options, run, on_caption)
   local given = settings.pick(options)
-  local bar = progress.open(options.quiet and "none" or options.progress or "auto")
+  local bar = progress.open(options.quiet and "none" or options.progress or options.job and "auto" or "terminal")
   function given.on_message(text)
     if options.quiet then return end
     bar:clear()
