@@ -261,11 +261,10 @@ function Store:redone()
   return revived(self.db:rows("SELECT " .. COLUMNS .. " FROM image WHERE redone = 1 AND state IN ('done', 'failed') ORDER BY id"))
 end
 
--- The outputs have the records up to a position: what was kept for them alone may go; thumbnails not yet where outputs are to
--- be made anew.
-function Store:emitted(position)
+-- The outputs have the records up to a position: what was kept for them alone may go; thumbnails not yet where an output is
+-- stale, since it is to be made anew with them.
+function Store:emitted(position, stale)
   self:run("UPDATE image SET final = NULL WHERE position <= ? AND final IS NOT NULL", position)
-  local stale = self.db:row "SELECT 1 AS n FROM output WHERE stale = 1 LIMIT 1"
   if not stale then self:run("UPDATE image SET thumbnail = NULL WHERE position <= ? AND thumbnail IS NOT NULL", position) end
   self:run "UPDATE image SET redone = 0 WHERE redone = 1"
 end
