@@ -46,10 +46,8 @@ function M.make(folder)
   return folder
 end
 
-function M.remove(...)
-  assert(select("#", ...) > 0)
-  command.run_program { "rm", "-rf", "--", ... }
-end
+-- Away with files and folders by patterns of the shell, of this folder.
+function M.remove(patterns) assert(os.execute("rm -rf -- " .. patterns)) end
 
 function M.caption(...) return command.run { "caption", "--model", M.MODEL, ... } end
 function M.job(...) return command.run { "job", ... } end

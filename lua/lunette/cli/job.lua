@@ -81,7 +81,7 @@ function actions.retry(options)
 end
 
 function actions.export(options)
-  if #options.out == 0 and not options.sidecar then return report.fail(2, "export needs --out or --sidecar") end
+  if #options.out == 0 and not options.sidecar then return nil, "export needs --out or --sidecar" end
   local count, message = job.export(options.job, settings.pick(options))
   if not count then return report.fail(1, "%s", message) end
   report.warn("%d records", count)
@@ -89,7 +89,7 @@ function actions.export(options)
 end
 
 function actions.merge(options)
-  if #options.out == 0 and not options.job then return report.fail(2, "merge needs --out or --job") end
+  if #options.out == 0 and not options.job then return nil, "merge needs --out or --job" end
   local counts, message = job.merge(options.job or options.out[1] .. ".job", options.parts, settings.pick(options))
   if not counts then return report.fail(1, "%s", message) end
   report.warn("%d captions, %d failures", counts.done, counts.failed)
