@@ -87,13 +87,14 @@ local function look(self, process, seen)
 end
 
 function soak.run(self)
-  self.folder = assert(luv.fs_mkdtemp((os.getenv "TMPDIR" or "/tmp") .. "/lunette-soak-XXXXXX"))
+  self.folder = bed.temporary "soak"
   local scope <close> = setmetatable({}, { __close = function () bed.remove(self.folder) end })
   local album = self.folder .. "/album"
   assert(luv.fs_mkdir(album, 511))
   pictures(self, album)
   local words = { "caption", "--model", assert(luv.fs_realpath(self.model)), "--recursive", "album", "--threads", "1",
-                  "--workers", tostring(self.workers), "--quiet", "--job", "captions.job", "--sidecar", "txt", "--sidecar-dir", "sidecars", "--xmp", "--max-new-tokens", "10" }
+                  "--workers", tostring(self.workers), "--quiet", "--job", "captions.job",
+                  "--sidecar", "txt", "--sidecar-dir", "sidecars", "--xmp", "--max-new-tokens", "10" }
   for _, name in ipairs { "captions.jsonl", "captions.csv", "captions.db", "album/metadata.jsonl", "captions.html" } do
     table.move({ "--out", name }, 1, 2, #words + 1, words)
   end
