@@ -22,6 +22,9 @@ M.SOURCES = {
   ["d.gif"]  = "tests/data/gif/plain.gif",
 }
 
+-- Whether the command is the one built with AddressSanitizer: slow, and unable to live with a limit of memory.
+M.SANITIZED = os.getenv "LUNETTE":find("/build-asan/", 1, true) ~= nil
+
 assert(lfs.mkdir(command.temporary .. "/work"))
 assert(lfs.chdir(command.temporary .. "/work"))
 

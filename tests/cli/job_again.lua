@@ -51,7 +51,8 @@ run("a picture is gone", 0, "lunette: 0 captions, 4 done before\n", "photos")
 
 -- ---- other options, another model, another output -----------------------------------------------------------------
 
-run("other options", 0, "lunette: max_new_tokens was not given and is 2, num_beams was not given and is 2: captions are made again\nlunette: 4 captions\n",
+run("other options", 0,
+      "lunette: max_new_tokens was not given and is 2, num_beams was not given and is 2: captions are made again\nlunette: 4 captions\n",
     "photos", "--num-beams", "2", "--max-new-tokens", "2")
 have("other options", A, B, C, D, "photos/e.jpg")
 run("the same options", 0, "lunette: 0 captions, 4 done before\n", "photos", "--num-beams", "2", "--max-new-tokens", "2")
@@ -63,7 +64,8 @@ for i = 1, 4 do ok(album.records "o.jsonl"[i].text:find "!$", "the template is u
 
 assert(os.execute(("cp -r '%s' model && echo >> model/config.json"):format(album.MODEL)))
 local function with_model(dir) return { command.run { "caption", "--model", dir, "photos", "--out", "o.jsonl", "--out", "o.csv", "--ordered" } } end
-equal(with_model "model", { 0, "", "lunette: template was {caption}! and is not given, the model is another: captions are made again\nlunette: 4 captions\n" },
+equal(with_model "model", { 0, "",
+      "lunette: template was {caption}! and is not given, the model is another: captions are made again\nlunette: 4 captions\n" },
       "another model")
 album.write("model/README.md", "notes")
 equal(with_model "./model/", { 0, "", "lunette: 0 captions, 4 done before\n" }, "the same model, with notes")
@@ -90,7 +92,8 @@ run("a failure is not tried again", 1, "lunette: 0 captions, 3 done before, 1 fa
 album.put("b.png", "photos/b.png")
 run("a failure that is mended", 0, "lunette: 1 caption, 3 done before\n", "photos")
 have("a failure that is mended", A, B, C, D)
-run("a folder that is not there", 1, "lunette: more: No such file or directory\nlunette: 0 captions, 1 failure, 4 done before\n" .. WHY, "photos", "more")
+run("a folder that is not there", 1, "lunette: more: No such file or directory\nlunette: 0 captions, 1 failure, 4 done before\n" .. WHY,
+      "photos", "more")
 album.make "more"
 run("now it is", 0, "lunette: 4 captions, 4 done before\n", "photos", "more")
 album.remove "o.* more photos"

@@ -12,15 +12,17 @@ local here = lfs.currentdir()
 album.make "photos"
 album.write("photos/b.png", "\137PNG\r\n\26\nno more")
 album.write("photos/two\nlines.gif", "GIF89a")
-equal((album.caption("photos", "absent.jpg", "--ordered", "--quiet", "--out", "o.jsonl", "--out", "o.csv", "--workers", "2")), 1, "a job with failures")
+equal((album.caption("photos", "absent.jpg", "--ordered", "--quiet", "--out", "o.jsonl", "--out", "o.csv", "--workers", "2")), 1,
+      "a job with failures")
 local all = album.records "o.jsonl"
 
 -- ---- status, failures ------------------------------------------------------------------------------------
 
 equal({ job("status", "o.jsonl.job") },
-      { 0, ("3 captions, 3 failures, 0 to do\n%s/o.csv: 6 of 6 records\n%s/o.jsonl: 6 of 6 records\nmodel: %s\n"):format(here, here, album.MODEL), "" },
+      { 0, ("3 captions, 3 failures, 0 to do\n%s/o.csv: 6 of 6 records\n%s/o.jsonl: 6 of 6 records\nmodel: %s\n"):format(here, here,
+      album.MODEL), "" },
       "status")
-local status, out, err = job("status", "--json", "o.jsonl.job")
+local status, out, err, _ = job("status", "--json", "o.jsonl.job")
 local object = assert(json.decode(out, "status"))
 equal({ status, err, object.done, object.failed, object.dropped, object.elsewhere, object.todo, object.outputs[2].path, object.outputs[2].records },
       { 0, "", 3, 3, 0, 0, 0, here .. "/o.jsonl", 6 }, "status --json")
@@ -29,15 +31,16 @@ for _, r in ipairs(all) do
   if r.error then why[#why + 1] = r end
 end
 equal(#why, 3, "failures")
-equal({ job("failures", "o.jsonl.job") },
-      { 0, ("photos/b.png: decode: %s\nphotos/two?lines.gif: decode: %s\nabsent.jpg: read: No such file or directory\n"):format(why[1].error, why[2].error), "" },
+local FAILURES = "photos/b.png: decode: %s\nphotos/two?lines.gif: decode: %s\nabsent.jpg: read: No such file or directory\n"
+equal({ job("failures", "o.jsonl.job") }, { 0, FAILURES:format(why[1].error, why[2].error), "" },
       "failures")
-status, out = job("failures", "--json", "o.jsonl.job")
+_, out = job("failures", "--json", "o.jsonl.job")
 for i, line in ipairs(command.lines(out)) do
   local r = assert(json.decode(line, "failures"))
   equal({ r.file, r.stage, r.error }, { why[i].file, why[i].stage, why[i].error }, "failures --json")
 end
-equal({ job("failures", "-0", "o.jsonl.job") }, { 0, ("%s/photos/b.png\0%s/photos/two\nlines.gif\0%s/absent.jpg\0"):format(here, here, here), "" }, "failures -0")
+equal({ job("failures", "-0", "o.jsonl.job") }, { 0, ("%s/photos/b.png\0%s/photos/two\nlines.gif\0%s/absent.jpg\0"):format(here, here,
+      here), "" }, "failures -0")
 ok(not album.read "o.jsonl.job-wal" and not album.read "o.jsonl.job-shm", "looking at a job file leaves files beside it")
 
 -- ---- what is no job file -----------------------------------------------------------------------------------
@@ -95,14 +98,17 @@ album.put("a.jpg", "absent.jpg")
 album.put("d.gif", "photos/two\nlines.gif")
 equal({ job("retry", "o.jsonl.job") }, { 0, "", "lunette: 2 captions\n" }, "retry of what is mended")
 equal({ job("retry", "o.jsonl.job") }, { 0, "", "lunette: 0 captions\n" }, "nothing to retry")
-equal({ album.caption("photos", "absent.jpg", "--out", "o.jsonl", "--ordered") }, { 0, "", "lunette: 0 captions, 6 done before\n" }, "the command again")
+equal({ album.caption("photos", "absent.jpg", "--out", "o.jsonl", "--ordered") }, { 0, "", "lunette: 0 captions, 6 done before\n" },
+      "the command again")
 
 -- ---- export --------------------------------------------------------------------------------------------------
 
-equal({ job("export", "o.jsonl.job", "--out", "e.jsonl", "--out", "e.csv", "--out", "e.db", "--out", "e.html") }, { 0, "", "lunette: 6 records\n" }, "export")
+equal({ job("export", "o.jsonl.job", "--out", "e.jsonl", "--out", "e.csv", "--out", "e.db", "--out", "e.html") }, { 0, "",
+      "lunette: 6 records\n" }, "export")
 equal(album.read "e.jsonl", album.read "o.jsonl", "exported JSON lines")
 equal({ job("export", "o.jsonl.job", "--out", "e.jsonl") },
-      { 1, "", "lunette: e.jsonl exists and belongs to another job or none: --overwrite always replaces it, --append adds to it\n" }, "export again")
+      { 1, "", "lunette: e.jsonl exists and belongs to another job or none: --overwrite always replaces it, --append adds to it\n" },
+      "export again")
 equal((job("export", "o.jsonl.job", "--out", "e.jsonl", "--overwrite", "always")), 0, "export --overwrite always")
 equal(album.read "e.jsonl", album.read "o.jsonl", "exported again")
 equal((job("export", "o.jsonl.job", "--sidecar", "txt", "--sidecar-dir", "side")), 0, "export --sidecar")
@@ -129,8 +135,10 @@ equal({ album.caption("photos", "--out", "m.jsonl") },
 album.put("b.png", "photos/m9.png")
 equal({ job("retry", "m.jsonl.job") }, { 0, "", "lunette: 1 caption\n" }, "retry of a merged job")
 equal((album.caption("photos/m9.png", "--out", "one.jsonl", "--quiet")), 0, "the mended picture alone")
-equal({ job("merge", "w.jsonl.job", "one.jsonl.job", "--out", "better.jsonl") }, { 0, "", "lunette: 13 captions, 0 failures\n" }, "a caption counts before a failure")
-equal({ job("merge", "one.jsonl.job", "w.jsonl.job", "--out", "best.jsonl") }, { 0, "", "lunette: 13 captions, 0 failures\n" }, "whichever comes first")
+equal({ job("merge", "w.jsonl.job", "one.jsonl.job", "--out", "better.jsonl") }, { 0, "", "lunette: 13 captions, 0 failures\n" },
+      "a caption counts before a failure")
+equal({ job("merge", "one.jsonl.job", "w.jsonl.job", "--out", "best.jsonl") }, { 0, "", "lunette: 13 captions, 0 failures\n" },
+      "whichever comes first")
 equal({ job("merge", "w.jsonl.job", "--out", "better.jsonl") }, { 0, "", "lunette: 13 captions, 0 failures\n" }, "and a failure never after")
 equal(album.sorted(album.read "better.jsonl"), album.sorted(album.read "m.jsonl"), "records")
 equal(album.sorted(album.read "best.jsonl"), album.sorted(album.read "m.jsonl"), "records")
@@ -138,7 +146,8 @@ equal(album.sorted(album.read "best.jsonl"), album.sorted(album.read "m.jsonl"),
 -- ---- enqueue ---------------------------------------------------------------------------------------------------
 
 equal({ job("enqueue", "s", "photos") },
-      { 2, "", "lunette: s: not a redis:// url, wanted redis://[[USER]:PASSWORD@]HOST[:PORT][/DATABASE]/STREAM\n" }, "enqueue into what is no queue")
+      { 2, "", "lunette: s: not a redis:// url, wanted redis://[[USER]:PASSWORD@]HOST[:PORT][/DATABASE]/STREAM\n" },
+      "enqueue into what is no queue")
 equal((job("enqueue", "redis://localhost:1/s", "photos")), 3, "enqueue where no Redis is")
 
 check.finish()

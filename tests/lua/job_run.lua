@@ -4,6 +4,7 @@ local check   = require "check"
 local job     = require "lunette.job"
 local command = require "tests.cli.command"
 local album   = require "tests.cli.album"
+local luv     = require "luv"
 
 local equal, ok = check.equal, check.ok
 local A, B, C, D = "photos/a.jpg", "photos/b.png", "photos/c.webp", "photos/d.gif"
@@ -71,7 +72,8 @@ local report = assert(job.run(settings))
 equal({ report.done, report.failed, report.dropped, report.skipped, report.total, report.status or "none" }, { 2, 1, 1, 0, 4, "none" }, "report")
 equal({ report.counts.done, report.counts.failed, report.counts.dropped, report.counts.todo }, { 2, 1, 1, 0 }, "counts")
 local records = album.records "o.jsonl"
-equal(album.say "o.jsonl", { B .. ": another text", D .. ": " .. records[2].text, "absent.jpg: read: No such file or directory" }, "what is written")
+equal(album.say "o.jsonl", { B .. ": another text", D .. ": " .. records[2].text, "absent.jpg: read: No such file or directory" },
+      "what is written")
 equal({ records[2].score, records[2].text:find "%l" or "none" }, { -0.5, "none" }, "a record may be changed")
 equal(told, { "1 " .. B .. " another text", "2 " .. D .. " " .. records[2].text, "3 absent.jpg No such file or directory" }, "on_record")
 ok(states >= 1 and last, "on_progress was not told the end")
@@ -93,7 +95,8 @@ for _, name in ipairs { "filter", "on_caption", "on_record", "on_progress" } do
 end
 for _, case in ipairs { { function () return 3 end, "number" }, { function (r) r.text = nil end, "nil" } } do
   local run = assert(job.run(given { on_caption = case[1] }))
-  equal({ run.status, run.message }, { 1, ("on_caption made a %s of the caption, wanted a string, false or nothing"):format(case[2]) }, "on_caption")
+  equal({ run.status, run.message }, { 1, ("on_caption made a %s of the caption, wanted a string, false or nothing"):format(case[2]) },
+        "on_caption")
 end
 assert(job.run(given()))
 equal(#album.records "o.jsonl", 4, "the job goes on after an error")
@@ -106,14 +109,13 @@ local function script(lines, ...)
   album.write("script.lua", ([[
 local job, core, luv = require "lunette.job", require "lunette.core", require "luv"
 local words = { "b.png" }
-local report, message = job.run { model = arg[1], inputs = { "photos" }, out = { "o.jsonl" }, job = "o.job", ordered = true, batch_size = 2, threads = 1,
+local report, message = job.run { model = arg[1], inputs = { "photos" }, out = { "o.jsonl" }, job = "o.job", ordered = true, batch_size = 2,
+      threads = 1,
   %s
 }
 print(report and report.done, report and report.failed, report and report.dropped, message or report.message)
 ]]):format(lines))
-  local line = "lua5.4 script.lua '" .. table.concat({ album.MODEL, ... }, "' '") .. "'"
-  if arg[-1] and arg[-1]:find "/" then line = line:gsub("^lua5.4", "'" .. arg[-1] .. "'") end          -- the interpreter of this test
-  local status, out, err = command.shell(line)
+  local status, out, err = command.shell(("'%s' script.lua '%s'"):format(luv.exepath(), table.concat({ album.MODEL, ... }, "' '")))
   equal({ status, err }, { 0, "" }, "a script")
   return out
 end
@@ -131,7 +133,8 @@ equal({ #said, said[2], said[3]:gsub("script.lua:%d+", "script.lua") },
 ok(said[1]:find "^photos/a.jpg: " and said[1] ~= plain[1], "the picture that took its place: %s", said[1])
 
 local went, number = script([[on_image = function (image, file) if file:find "a.jpg" then return "text" end end]]), album.say "o.jsonl"[1]
-equal({ went, number }, { "3\t1\t0\tnil\n", A .. ": prepare: on_image gave a string, wanted a tensor u8 [Y, X, 3], false or nothing" }, "on_image gives a string")
+equal({ went, number }, { "3\t1\t0\tnil\n", A .. ": prepare: on_image gave a string, wanted a tensor u8 [Y, X, 3], false or nothing" },
+      "on_image gives a string")
 
 -- Pictures that end their workers cost themselves and no other.
 local BAD = [[workers = 2, timeout = 1.5, retries = %d, on_image = function (image, file)
@@ -146,7 +149,7 @@ equal(script(BAD:format(1)), "1\t3\t0\tnil\n", "bad pictures")
 equal(album.say "o.jsonl", { A .. ": worker: the worker was ended by SIGKILL, 2 times", B .. ": worker: the worker ended with status 7, 2 times",
                              C .. ": worker: took more than 1.5 s, 2 times", plain[4] }, "one retry")
 
-if not os.getenv "LUNETTE":find "asan" then
+if not album.SANITIZED then
   equal(script [[timeout = 60, retries = 0, max_memory = 100 << 20, on_image = function (image, file)
     local list = {}
     while file:find "a.jpg" do list[#list + 1] = ("x"):rep(1 << 20) .. #list end
@@ -158,7 +161,8 @@ else
 end
 
 -- The first picture is slow: with ordered the others wait for it.
-equal(script [[workers = 2, on_image = function (_, file) if file:find "a.jpg" then luv.sleep(700) end end]], "4\t0\t0\tnil\n", "a slow first picture")
+equal(script [[workers = 2, on_image = function (_, file) if file:find "a.jpg" then luv.sleep(700) end end]], "4\t0\t0\tnil\n",
+      "a slow first picture")
 equal(album.say "o.jsonl", plain, "order with a slow first picture")
 
 -- ---- scripts/caption_folder.lua ----------------------------------------------------------------------------------------
@@ -166,7 +170,7 @@ equal(album.say "o.jsonl", plain, "order with a slow first picture")
 assert(lfs.chdir(album.ROOT))
 local out = command.temporary .. "/work/folder.jsonl"
 local line = ("lua5.4 scripts/caption_folder.lua models/examples '%s'"):format(out)
-if not os.getenv "LUNETTE":find "asan" then
+if not album.SANITIZED then
   local status, printed, err = command.shell(line)
   equal({ status, err }, { 0, "" }, "caption_folder.lua")
   local list = album.records(out)
