@@ -29,8 +29,8 @@
 #define ROWS     "lunette.sqlite.rows"
 #define BLOB     "lunette.sqlite.blob"
 
-/* 256 KiB of pages: what SQLite has by itself, 2 MB, a job would fill over ten thousand pictures */
-#define CONFIGURE "PRAGMA cell_size_check = on; PRAGMA cache_size = -256; PRAGMA schema_version"
+/* 64 KiB of pages: what SQLite has by itself, 2 MB, a job would fill over ten thousand pictures */
+#define CONFIGURE "PRAGMA cell_size_check = on; PRAGMA cache_size = -64; PRAGMA schema_version"
 
 enum { CACHED = 32 };             /* prepared statements a database keeps */
 
@@ -319,27 +319,34 @@ static int option_timeout(lua_State *L, int index) {
   return (int)ms;
 }
 
-/* The first statement reads the file, so that what cannot be used is told here. */
-static int prepare_database(sqlite3 *handle, int timeout) {
+/*
+** The first statement reads the file, so that what cannot be used is told here.  A reader says query_only where
+** SQLITE_OPEN_READONLY would leave the files -wal and -shm of a database in WAL mode behind.
+*/
+static int prepare_database(sqlite3 *handle, int readonly, int timeout) {
+  int result;
   sqlite3_busy_timeout(handle, timeout);
   sqlite3_db_config(handle, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
   sqlite3_db_config(handle, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
   sqlite3_db_config(handle, SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION, 0, NULL);
-  return sqlite3_exec(handle, CONFIGURE, NULL, NULL, NULL);
+  result = sqlite3_exec(handle, CONFIGURE, NULL, NULL, NULL);
+  if (result == SQLITE_OK && readonly) result = sqlite3_exec(handle, "PRAGMA query_only = on", NULL, NULL, NULL);
+  return result;
 }
 
 static int sqlite_open(lua_State *L) {
   const char *path = check_text(L, 1, INT_MAX);
-  int         flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, timeout = 0, results;
+  int         readonly = 0, timeout = 0, flags, results;
   database   *db;
   lua_settop(L, 2);
   if (!lua_isnil(L, 2)) {
     luaL_checktype(L, 2, LUA_TTABLE);
     lua_getfield(L, 2, "readonly");
-    if (lua_toboolean(L, -1)) flags = SQLITE_OPEN_READONLY;
+    readonly = lua_toboolean(L, -1);
     lua_pop(L, 1);
     timeout = option_timeout(L, 2);
   }
+  flags = SQLITE_OPEN_READWRITE | (readonly ? 0 : SQLITE_OPEN_CREATE) | SQLITE_OPEN_EXRESCODE;
   if (*path && *path != '/') lua_pushfstring(L, "./%s", path);      /* ":memory:" and "file:x" are files like others */
   else lua_pushvalue(L, 1);
   db = lua_newuserdatauv(L, sizeof *db, 1);
@@ -347,8 +354,8 @@ static int sqlite_open(lua_State *L) {
   luaL_setmetatable(L, DATABASE);
   lua_pushstring(L, *path ? path : "temporary database");
   lua_setiuservalue(L, 4, 1);
-  if (sqlite3_open_v2(lua_tostring(L, 3), &db->handle, flags | SQLITE_OPEN_EXRESCODE, NULL) == SQLITE_OK &&
-      prepare_database(db->handle, timeout) == SQLITE_OK) return 1;
+  if (sqlite3_open_v2(lua_tostring(L, 3), &db->handle, flags, NULL) == SQLITE_OK &&
+      prepare_database(db->handle, readonly, timeout) == SQLITE_OK) return 1;
   results = refuse(L, db->handle, 4);
   lua_pushcfunction(L, database_close);
   lua_pushvalue(L, 4);

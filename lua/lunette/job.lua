@@ -16,6 +16,7 @@ local json     = require "lunette.json"
 local merging  = require "lunette.job.merge"
 local place    = require "lunette.job.place"
 local queue    = require "lunette.job.queue"
+local settings = require "lunette.job.settings"
 local store    = require "lunette.job.store"
 local worker   = require "lunette.job.worker"
 local luv      = require "luv"
@@ -23,22 +24,35 @@ local luv      = require "luv"
 local job = {}
 
 -- What a job file keeps of the settings, for retry.
-local REMEMBERED = {
-  "model", "prompt", "num_beams", "max_new_tokens", "length_penalty", "num_return_sequences", "recursive", "null",
-  "out", "sidecar", "sidecar_dir", "xmp", "xmp_title", "in_place", "overwrite", "append", "prepend", "template", "ordered",
-  "workers", "threads", "batch_size", "timeout", "max_memory", "retries", "fast_decode",
-}
-
-local function remembered(settings)
-  local kept = { folder = luv.cwd() }
-  for _, name in ipairs(REMEMBERED) do kept[name] = settings[name] end
+local function remembered(given)
+  local kept = settings.remembered(given)
+  kept.folder = luv.cwd()
   return cjson.encode(kept)
+end
+
+-- Raises what is wrong with the settings of job.NAME.
+local function want_settings(name, given)
+  local ok, message = settings.check(given)
+  if not ok then error(("job.%s: %s"):format(name, message), 3) end
+end
+
+-- extra: what the engine is told beside the settings
+local function start(given, extra)
+  local own = {}
+  for name, value in pairs(given) do own[name] = value end
+  for name, value in pairs(extra or {}) do own[name] = value end
+  local run, message, status = engine.open(own)
+  if not run then return nil, message, status or 1 end
+  run:work()
+  run.not_pictures = run.source.counts.not_pictures
+  return run
 end
 
 --[[
 job.run(settings) -> report, or nil, message, status
 
-What to caption   inputs (list, see lunette.inputs), recursive, null, shard = { i, n }; or queue = "redis://HOST/STREAM", claim_after (s)
+What to caption   inputs (list, see lunette.inputs), recursive, null, shard = { i, n }; or queue = "redis://HOST/STREAM", claim_after (s),
+                  to_queue (results go into streams of the queue)
 With what         model (directory), prompt, num_beams, max_new_tokens, length_penalty, num_return_sequences
 What to write     out (list of files), sidecar, sidecar_dir, xmp, xmp_title, in_place, overwrite, append, prepend, template, ordered
 How               job (the job file; without one nothing is remembered), workers, threads, batch_size, timeout (s), max_memory (bytes),
@@ -51,38 +65,43 @@ Functions         filter(file) -> false to pass a picture over
                   on_message(text), on_progress(state, final)
 
 The report has done, failed, dropped, skipped (done before), failed_before, kept (their outputs are there), total, counts (of the whole job
-file), not_pictures; status and message where the job ended early: 130 interrupted, 1 stopped.
+file), not_pictures; status and message where the job ended early: 130 interrupted, 1 stopped, or what a function raised.
+
+Raises for a setting that is not one of these (lunette.job.settings has them all) or that is of another kind.
 ]]
-function job.run(settings)
-  if settings.on_image and place.is_worker() then
-    worker.serve(settings.on_image)
+function job.run(given)
+  if given.on_image and place.is_worker() then
+    worker.serve(given.on_image)
     os.exit(0, true)
   end
-  if settings.job and not settings.remember then settings.remember = remembered(settings) end
-  local run, message, status = engine.open(settings)
-  if not run then return nil, message, status or 1 end
-  run:work()
-  run.not_pictures = run.source.counts.not_pictures
-  return run
+  want_settings("run", given)
+  if not given.model then error("job.run: model is missing, wanted the directory of one", 2) end
+  if (given.inputs == nil) == (given.queue == nil) then error("job.run: wanted inputs or a queue, one of them", 2) end
+  return start(given, given.job and { remember = remembered(given) })
 end
 
--- job.retry(path [, settings]) -> report, or nil, message, status: the failures of a job file once more, with the settings of its last
+-- job.retry(path [, given]) -> report, or nil, message, status: the failures of a job file once more, with the settings of its last
 -- run but for those given.
-function job.retry(path, settings)
+function job.retry(path, given)
+  want_settings("retry", given or {})
   path = place.absolute(path)
   local known <close>, message = store.open(path, { readonly = true })
   if not known then return nil, message, 1 end
   local text = known:get "settings"
   known:close()
   local kept = text and json.decode(text, path)
-  if not kept then return nil, path .. ": its settings are not known", 1 end
+  if not kept or type(kept.folder) ~= "string" then return nil, path .. ": its settings are not known", 1 end
   local folder = luv.cwd()
   local there
   there, message = luv.chdir(kept.folder)
   if not there then return nil, message, 1 end
-  for name, value in pairs(settings or {}) do kept[name] = value end
-  kept.job, kept.retry, kept.inputs, kept.remember = path, true, {}, text
-  local results = table.pack(job.run(kept))
+  kept = settings.pick(kept)
+  for name, value in pairs(given or {}) do kept[name] = value end
+  kept.job, kept.inputs = path, {}
+  local ok
+  ok, message = settings.check(kept)
+  local results = table.pack(nil, path .. ": " .. tostring(message), 1)
+  if ok then results = table.pack(start(kept, { retry = true, remember = text })) end
   luv.chdir(folder)
   return table.unpack(results, 1, results.n)
 end
@@ -104,27 +123,33 @@ function job.failures(path)
   return list
 end
 
--- job.export(path, settings) -> number of records, or nil, message: outputs (out, sidecar, xmp, ...) of what a job file holds
-function job.export(path, settings)
+-- job.export(path, given) -> number of records, or nil, message: outputs (out, sidecar, xmp, ...) of what a job file holds
+function job.export(path, given)
+  want_settings("export", given)
   local known <close>, message = store.open(path, { readonly = true })
   if not known then return nil, message end
-  local ok, count = pcall(emitter.export, known, settings)
+  local ok, count = pcall(emitter.export, known, given)
   if ok then return count end
   return nil, count
 end
 
--- job.merge(path, parts, settings) -> counts of the job file 'path', or nil, message.  It gets what the job files 'parts' hold, and the outputs
+-- job.merge(path, parts, given) -> counts of the job file 'path', or nil, message.  It gets what the job files 'parts' hold, and the outputs
 -- of the settings are written.  Of a picture that several know a caption counts before a failure.
-function job.merge(path, parts, settings)
+function job.merge(path, parts, given)
+  want_settings("merge", given)
+  for _, part in ipairs(parts) do                   -- before there is a new file
+    local known <close>, message = store.open(part, { readonly = true })
+    if not known then return nil, message end
+  end
   local whole <close>, message = store.open(path)
   if not whole then return nil, message end
   local ok, why = pcall(function ()
     for _, part in ipairs(parts) do merging.take(whole, part) end
     whole:assign()
-    local made = emitter.open(whole, settings)
+    local made = emitter.open(whole, given)
     whole:commit()
     made:emit()
-    if whole:get "rebuild" == 1 then made:rebuild() end
+    made:rebuild()
     made:close()
     whole:close(true)
   end)

@@ -7,8 +7,8 @@ local equal, run, lines = check.equal, command.run, command.lines
 
 local EXAMPLES = { "coffee.png", "chelsea.png", "rocket.jpg", "astronaut.png" }
 
-local words = { "caption" }
-for i, name in ipairs(EXAMPLES) do words[i + 1] = "models/examples/" .. name end
+local words = { "caption", "--progress", "none" }
+for i, name in ipairs(EXAMPLES) do words[i + 3] = "models/examples/" .. name end
 local status, out, err = run(words)
 equal({ status, err }, { 0, "" }, "all examples")
 local captions = lines(out)

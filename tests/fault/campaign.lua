@@ -38,7 +38,7 @@ local function job_file(self)
   if not db or db:row "SELECT count(*) AS n FROM sqlite_schema WHERE name = 'output'".n == 0 then return nil end
   local state = db:row [[SELECT count(*) AS images, coalesce(sum(todo = 0), 0) AS records, coalesce(max(position), 0) AS position,
                          count(position) AS positions, coalesce(sum(redone), 0) AS redone FROM image]]
-  state.rebuild = (db:row "SELECT value FROM job WHERE name = 'rebuild'" or {}).value == 1
+  state.rebuild = db:row "SELECT max(stale) AS n FROM output".n == 1
   state.written = db:row "SELECT min(position) AS n FROM output".n
   if state.positions ~= state.position then problem(self, "%d records have positions to %d", state.positions, state.position) end
   return state

@@ -36,9 +36,9 @@ local good = bed.read(JOB)
 -- ---- the job file ---------------------------------------------------------------------------
 
 bed.write(JOB, "a text that is no database, of some length, whatever it may say")
-fails("out/captions.job: file is not a database", "a text")
+fails("out/captions.job: not a job file", "a text")
 bed.write(JOB, good:sub(1, #good // 2))
-fails("out/captions.job: database disk image is malformed", "half a job file")
+fails("out/captions.job: not a job file", "half a job file")
 bed.write(JOB, good:sub(1, 4096) .. ("x"):rep(#good - 4096))
 fails("out/captions.job: database disk image is malformed", "a job file that is overwritten")
 bed.remove(JOB)

@@ -45,7 +45,8 @@ do
   equal(process.status, 1, "exit status")
   local found, count = objects(subject.folder .. "/out/captions.jsonl")
   equal(count, 60, "lines")
-  for i, want in pairs { [10] = { "read", "No such file" }, [20] = { "decode", "truncated" }, [40] = { "decode", "" }, [45] = { "read", "directory" } } do
+  local wanted = { [10] = { "read", "No such file" }, [20] = { "decode", "truncated" }, [40] = { "decode", "" }, [45] = { "read", "directory" } }
+  for i, want in pairs(wanted) do
     local got = found["album/" .. bed.name(i)]
     check.ok(got and got.stage == want[1] and got.error:find(want[2]), "picture %d: %s %s", i, got and got.stage, got and got.error)
   end
@@ -105,7 +106,8 @@ end
 assert(luv.fs_mkdir(at "circle", 511))
 assert(luv.fs_mkdir(at "circle/below", 511))
 bed.write(at "circle/below/1.jpg", bed.picture(1))
-for name, target in pairs { ["circle/below/up"] = "..", ["circle/below/self"] = ".", ["circle/loop"] = "loop", ["circle/gone.jpg"] = "nothing" } do
+local LINKS = { ["circle/below/up"] = "..", ["circle/below/self"] = ".", ["circle/loop"] = "loop", ["circle/gone.jpg"] = "nothing" }
+for name, target in pairs(LINKS) do
   assert(luv.fs_symlink(target, at(name)))
 end
 equal(caption { "circle", "--out", "circle.jsonl" }, 1, "links in a circle")

@@ -28,7 +28,7 @@ end
 
 -- What a job does with a record: the message where it fails.
 local function take(output, r)
-  r.sidecar = output:prepare(r) or nil
+  r.prepared = output:prepare(r) or nil
   local failed = assert(output:write { r })
   return failed[r.id]
 end
@@ -191,7 +191,7 @@ for i = 1, 6 do list[i] = record(i, picture(("k%d.jpg"):format(i)), "caption " .
 write("k2.txt", "by hand\n")
 local settings = { append = true }
 output = start(settings)
-for _, r in ipairs(list) do r.sidecar = assert(output:prepare(r)) end      -- committed; killed before any is written
+for _, r in ipairs(list) do r.prepared = assert(output:prepare(r)) end      -- committed; killed before any is written
 output:close()
 output = start(settings, list)
 assert(output:write { list[1], list[2] })                                  -- and again
@@ -210,7 +210,7 @@ assert(lfs.mkdir "taken")
 assert(lfs.mkdir "taken/a.txt")
 output = start { overwrite = "always" }
 list = { record(1, "taken/a.jpg"), record(2, "taken/b.jpg"), record(3, "gone/c.jpg") }
-for _, r in ipairs(list) do r.sidecar = assert(output:prepare(r)) end
+for _, r in ipairs(list) do r.prepared = assert(output:prepare(r)) end
 local failed = assert(output:write(list))
 equal({ failed[1], failed[2] or false, failed[3] },
       { "taken/a.txt: illegal operation on a directory", false, "gone/c.txt: no such file or directory" }, "failures")

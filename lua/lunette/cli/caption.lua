@@ -4,6 +4,7 @@ local job      = require "lunette.job"
 local progress = require "lunette.cli.progress"
 local report   = require "lunette.cli.report"
 local root     = require "lunette.cli.root"
+local settings = require "lunette.job.settings"
 local take     = require "lunette.cli.take"
 
 local INPUTS = [[
@@ -42,10 +43,10 @@ local function output(parser)
 end
 
 local function work(parser)
-  parser:option("--workers", "Worker processes (1)."):argname "N":convert(take.whole(1, take.WORKERS))
+  parser:option("--workers", "Worker processes (1)."):argname "N":convert(take.whole(1, settings.WORKERS))
   parser:option("--threads", "Threads of each; 0 for as many as there are cores (the cores shared out among the workers).")
-    :argname "N":convert(take.whole(0, take.THREADS))
-  parser:option("--batch-size", "Pictures captioned together (measured)."):argname "N":convert(take.whole(1, take.BATCH)):target "batch_size"
+    :argname "N":convert(take.whole(0, settings.THREADS))
+  parser:option("--batch-size", "Pictures captioned together (measured)."):argname "N":convert(take.whole(1, settings.BATCH)):target "batch_size"
   parser:option("--timeout", "Seconds a picture may take (120)."):argname "S":convert(take.positive)
   parser:option("--max-memory", "Memory of a worker, such as 2G."):argname "SIZE":convert(take.bytes):target "max_memory"
   parser:option("--retries", "How often a picture that ended its worker is tried again (1)."):argname "N":convert(take.whole(0))
@@ -131,26 +132,27 @@ local function summary(options, result)
   if result.failed_before > 0 then parts[#parts + 1] = result.failed_before .. " failed before" end
   if result.kept > 0 then parts[#parts + 1] = result.kept .. " that have one kept" end
   if result.dropped > 0 then parts[#parts + 1] = result.dropped .. " dropped" end
+  if result.changed > 0 then parts[#parts + 1] = plural(result.changed, "picture", "pictures") .. " had changed" end
   report.warn("%s", table.concat(parts, ", "))
   if options.job and result.failed + result.failed_before > 0 then report.warn("why: lunette job failures %s", options.job) end
 end
 
 -- finish(options, run) -> exit status.  Tells progress and failures while run(settings) works, and what came of it.
 function caption.finish(options, run, on_caption)
-  local settings = {}
-  for name, value in pairs(options) do settings[name] = value end
-  local bar = progress.open(options.quiet and "none" or options.progress or "auto")
-  function settings.on_message(text)
+  local given = settings.pick(options)
+  local bar = progress.open(options.quiet and "none" or options.progress or options.job and "auto" or "terminal")
+  function given.on_message(text)
+    if options.quiet then return end
     bar:clear()
     report.warn("%s", text)
   end
-  function settings.on_record(record)
+  function given.on_record(record)
     if record.error or on_caption then bar:clear() end
     if record.error then report.warn("%s: %s", record.file, record.error)
     elseif on_caption then on_caption(record) end
   end
-  function settings.on_progress(state, final) bar:update(state, final) end
-  local result, message, status = run(settings)
+  function given.on_progress(state, final) bar:update(state, final) end
+  local result, message, status = run(given)
   bar:clear()
   if not result then return report.fail(status, "%s", message) end
   if result.message == NOBODY then return 128 + 13 end                  -- as if by SIGPIPE
@@ -165,15 +167,27 @@ function caption.finish(options, run, on_caption)
   return result.status or (result.failed + result.failed_before > 0 and 1 or 0)
 end
 
+local NEEDS = {
+  { "job",         function (o) return o.durable end,              "--out, --sidecar or --xmp" },
+  { "overwrite",   function (o) return o.durable end,              "--out, --sidecar or --xmp" },
+  { "append",      function (o) return o.sidecar or #o.out > 0 end, "--out or --sidecar" },
+  { "prepend",     function (o) return o.sidecar end,              "--sidecar" },
+  { "sidecar_dir", function (o) return o.sidecar or o.xmp end,     "--sidecar or --xmp" },
+  { "xmp_title",   function (o) return o.xmp end,                  "--xmp" },
+  { "in_place",    function (o) return o.xmp end,                  "--xmp" },
+  { "claim_after", function (o) return o.queue end,                "--queue" },
+}
+
 local function check(options)
   if options.queue and #options.input > 0 then return nil, "--queue takes the place of inputs" end
   if options.queue and options.shard then return nil, "--shard is for inputs, --queue shares by itself" end
   if not options.queue and #options.input == 0 then return nil, "missing argument 'input'" end
-  if options.job and not options.durable then return nil, "--job needs --out, --sidecar or --xmp" end
-  for _, pair in ipairs { { "sidecar_dir", "sidecar" }, { "xmp_title", "xmp" }, { "in_place", "xmp" } } do
-    if options[pair[1]] and not options[pair[2]] and not (pair[1] == "sidecar_dir" and options.xmp) then
-      return nil, ("--%s needs --%s"):format(pair[1]:gsub("_", "-"), pair[2])
-    end
+  if options.json and options.durable then return nil, "--json is for standard output, which --out, --sidecar and --xmp take the place of" end
+  for _, row in ipairs(NEEDS) do
+    if options[row[1]] and not row[2](options) then return nil, ("--%s needs %s"):format(row[1]:gsub("_", "-"), row[3]) end
+  end
+  if options.sidecar == "json" and (options.append or options.prepend) then
+    return nil, ("--%s adds to texts: wanted --sidecar txt or caption, found json"):format(options.append and "append" or "prepend")
   end
   return true
 end
@@ -188,7 +202,7 @@ function caption.run(options)
   end
   if options.durable then options.job = options.job or default_job(options) end
   options.model = options.model or root .. "/models/lunette-mini"
-  options.inputs = options.input
+  options.inputs = not options.queue and options.input or nil
   options.ordered = options.ordered or not options.durable
   options.to_queue = options.queue and not options.durable
   local several = #options.input > 1

@@ -2,6 +2,7 @@
 local job     = require "lunette.job"
 local caption = require "lunette.cli.caption"
 local report  = require "lunette.cli.report"
+local settings = require "lunette.job.settings"
 local take    = require "lunette.cli.take"
 
 local command = { summary = "Look into the job file of caption, retry failures, export, merge, fill a queue." }
@@ -76,20 +77,20 @@ function actions.failures(options)
 end
 
 function actions.retry(options)
-  return caption.finish(options, function (settings) return job.retry(options.job, settings) end)
+  return caption.finish(options, function (given) return job.retry(options.job, given) end)
 end
 
 function actions.export(options)
-  if #options.out == 0 and not options.sidecar then return report.fail(2, "export needs --out or --sidecar") end
-  local count, message = job.export(options.job, options)
+  if #options.out == 0 and not options.sidecar then return nil, "export needs --out or --sidecar" end
+  local count, message = job.export(options.job, settings.pick(options))
   if not count then return report.fail(1, "%s", message) end
   report.warn("%d records", count)
   return 0
 end
 
 function actions.merge(options)
-  if #options.out == 0 and not options.job then return report.fail(2, "merge needs --out or --job") end
-  local counts, message = job.merge(options.job or options.out[1] .. ".job", options.parts, options)
+  if #options.out == 0 and not options.job then return nil, "merge needs --out or --job" end
+  local counts, message = job.merge(options.job or options.out[1] .. ".job", options.parts, settings.pick(options))
   if not counts then return report.fail(1, "%s", message) end
   report.warn("%d captions, %d failures", counts.done, counts.failed)
   return 0

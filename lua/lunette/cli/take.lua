@@ -3,11 +3,7 @@ local outputs  = require "lunette.job.outputs"
 local template = require "lunette.job.template"
 local luv      = require "luv"
 
-local take = {
-  THREADS = 256,        -- at most, as in the core
-  WORKERS = 256,
-  BATCH   = 1024,
-}
+local take = {}
 
 -- whole(least [, most])
 function take.whole(least, most)

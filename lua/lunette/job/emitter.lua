@@ -30,6 +30,7 @@ end
 
 -- Writes a list; pictures whose own output failed become failures in the job file, before any other output says so.
 local function write(self, entry, list)
+  for _, record in ipairs(list) do record.prepared = record.final and record.final[entry.name] end
   local failed = want(entry.output:write(list))
   if not entry.single or not next(failed) then return end
   for id, message in pairs(failed) do
@@ -54,11 +55,20 @@ end
 
 -- ---- opening ---------------------------------------------------------------------------------
 
--- The outputs that settings ask for, those of single pictures first: { { kind, path }, ... }, or nil, message
+-- What an output of single pictures is known by: where it writes.
+local function single_path(name, settings)
+  local path = name == "sidecar" and "sidecar ." .. settings.sidecar or settings.in_place and "xmp in place" or name
+  if not settings.sidecar_dir or path == "xmp in place" then return path end
+  return path .. " under " .. place.absolute(settings.sidecar_dir)
+end
+
+-- The outputs that settings ask for, those of single pictures first: { { kind, path, name }, ... }, or nil, message
 local function asked_for(settings)
   local list = {}
   for _, name in ipairs(SINGLE) do
-    if settings[name] then list[#list + 1] = { kind = require("lunette.job.outputs." .. name), path = name, single = true } end
+    if settings[name] then
+      list[#list + 1] = { kind = require("lunette.job.outputs." .. name), path = single_path(name, settings), name = name, single = true }
+    end
   end
   for _, path in ipairs(settings.out or {}) do
     local kind, message = outputs.kind(path)
@@ -71,11 +81,12 @@ end
 local function every(store) return function (position) return store:records(position) end end
 
 -- Brings an output to the state that its mark names, or to that of the job file if it holds what is not true any more.
-local function resume(self, entry, known, rebuild)
+local function resume(self, entry, known)
   local records = every(self.store)
   local value
+  local rebuild = known.stale == 1 and known.mark and not entry.single
   entry.position = known.position
-  if rebuild and known.mark and not entry.single then
+  if rebuild then
     value = want(entry.output:rebuild(records))
   else
     local ok, message = entry.output:resume(known.mark, records)
@@ -88,6 +99,7 @@ local function resume(self, entry, known, rebuild)
   end
   if not known.mark then value = want(entry.output:flush()) end
   if value then mark(self, entry, value) end
+  self.store:fresh(entry.path)
 end
 
 -- open(store, settings) -> emitter; raises.  The outputs are as the job file says of them once that is committed, which
@@ -95,24 +107,22 @@ end
 local function open(store, settings)
   local self = setmetatable({ store = store, again = {} }, Emitter)      -- again: names of outputs that were gone or cut short
   self.entries = want(asked_for(settings))
-  local rebuild = store:get "rebuild" == 1
+  local function caption(file) return store:caption(place.absolute(file)) end
   for _, entry in ipairs(self.entries) do
     local known = store:output(entry.path)
-    local given = setmetatable({ mark = known.mark }, { __index = settings })
+    local given = setmetatable({ mark = known.mark, caption = caption }, { __index = settings })
     entry.output = want(entry.kind.open(entry.name, given))
-    resume(self, entry, known, rebuild)
+    resume(self, entry, known)
     self.thumbnail = self.thumbnail or entry.output.thumbnail
   end
-  store:set("rebuild", 0)
   return self
 end
 
 -- export(store, settings) -> number of records; raises.  Writes the outputs and no job file.
 local function export(store, settings)
   local failed, function_of = nil, {}
-  for _, name in ipairs { "mark", "set", "emitted", "commit" } do function_of[name] = function () end end
-  function function_of.get() return nil end
-  function function_of.output() return { position = 0 } end
+  for _, name in ipairs { "mark", "fresh", "emitted", "commit", "caption" } do function_of[name] = function () end end
+  function function_of.output() return { position = 0, stale = 0 } end
   function function_of.redone() return function () end end
   function function_of.spoil(_, _, message) failed = failed or message end
   function function_of.records(_, ...) return store:records(...) end
@@ -146,16 +156,27 @@ end
 
 -- What outputs of a single picture have to say before its record is committed: see outputs/sidecar.lua and xmp.lua.
 function Emitter:prepare(record)
+  local final = {}
   for _, entry in ipairs(self.entries) do
     local output = entry.output
     if output.prepare then
-      local text, message = output:prepare(record)
-      if text == nil then return nil, message end
-      record.final = text or nil
+      local value, message = output:prepare(record)
+      if value == nil then return nil, message end
+      final[entry.name] = value or nil
+      record.prepared = final[entry.name]
     end
     if output.size_after then record.size = output:size_after(record) end
   end
+  record.final = next(final) and final
   return true
+end
+
+-- Whether an output is still to be made anew.
+local function has_stale(self)
+  for _, entry in ipairs(self.entries) do
+    if self.store:output(entry.path).stale == 1 then return true end
+  end
+  return false
 end
 
 -- Writes the records that have come since; returns those that replace older ones, and how many captions became failures.
@@ -167,16 +188,19 @@ function Emitter:emit()
     if entry.single and #redone > 0 then write(self, entry, redone) end
     advance(self, entry, last)
   end
-  self.store:emitted(last)
+  self.store:emitted(last, has_stale(self))
   return redone, self.spoiled
 end
 
--- Collective outputs from nothing, since they hold records that were made again.
+-- Collective outputs from nothing where they hold records that are not true any more.
 function Emitter:rebuild()
   for _, entry in ipairs(self.entries) do
-    if not entry.single then mark(self, entry, want(entry.output:rebuild(every(self.store)))) end
+    if self.store:output(entry.path).stale == 1 then
+      if not entry.single then mark(self, entry, want(entry.output:rebuild(every(self.store)))) end
+      self.store:fresh(entry.path)
+    end
   end
-  self.store:set("rebuild", 0)
+  self.store:emitted(self.store:last_position(), false)
 end
 
 function Emitter:close()

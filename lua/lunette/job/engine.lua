@@ -59,9 +59,18 @@ local function in_shard(shard, file)
   return tonumber(digest.string(file):sub(1, 8), 16) % shard[2] + 1 == shard[1]
 end
 
+-- Stops where there are more failures than wanted.
+local function check_failures(self)
+  local most = self.settings.max_failures
+  if most and self.failed > most then
+    self:stop(1, ("stopped: %d %s, --max-failures %d"):format(self.failed, self.failed == 1 and "failure" or "failures", most))
+  end
+end
+
 local function fail_at_once(self, id, stage, message)
   self.store:put(id, { state = "failed", stage = stage, error = message })
   self.failed, self.unflushed = self.failed + 1, self.unflushed + 1
+  check_failures(self)
 end
 
 -- Whether nothing is to be done for a picture that the job file knows.
@@ -73,7 +82,7 @@ end
 local function row_of(self, known, image)
   self.total = self.total + 1
   if not known then return self.store:add(image) end
-  if known.todo == 0 and known.state == "done" then self.changed = self.changed + 1 end
+  if known.todo == 0 and known.state == "done" and known.run == image.run then self.changed = self.changed + 1 end
   self.store:again(known.id, image)
   return known.id
 end
@@ -119,9 +128,15 @@ end
 -- A script may change the text or take the caption away; then the template makes of it what is written.
 local function edit(self, record)
   local verdict = self.settings.on_caption and self.settings.on_caption(record)
-  if verdict == false then record.state = "dropped" end
-  if type(verdict) == "string" then record.text = verdict end
-  if self.template and verdict ~= false then record.text = self.template(record) end
+  if verdict == false then
+    record.state = "dropped"
+    return
+  end
+  if verdict ~= nil then record.text = verdict end
+  if type(record.text) ~= "string" then
+    error(("on_caption made a %s of the caption, wanted a string, false or nothing"):format(type(record.text)), 0)
+  end
+  if self.template then record.text = self.template(record) end
 end
 
 local function accept(self, task, answer)
@@ -135,10 +150,7 @@ local function accept(self, task, answer)
   end
   self.store:put(task.key, record)
   self[record.state], self.unflushed, self.current = self[record.state] + 1, self.unflushed + 1, task.file
-  local most = self.settings.max_failures
-  if most and self.failed > most then
-    self:stop(1, ("stopped: %d failures, --max-failures %d"):format(self.failed, most))
-  end
+  check_failures(self)
   if self.unflushed >= RESULTS or not self.durable then self:flush() end
 end
 
@@ -225,7 +237,7 @@ local function finish(self)
     self.unflushed = self.unflushed + self.store:forget_problems(self.problems)
   end
   self:flush()
-  if self.store:get "rebuild" == 1 then self.emitter:rebuild() end
+  self.emitter:rebuild()
   self.emitter:close()
   self.store:leave()
   self.counts = self.store:counts()
@@ -352,6 +364,7 @@ end
 
 -- open(settings) -> engine, or nil, message and where it is not 1 the exit status
 local function open(settings)
+  collectgarbage("incremental", 110)                -- at 200 % the heap of a long job goes up and down by megabytes
   local self = setmetatable({
     settings = settings,
     done = 0, failed = 0, dropped = 0, skipped = 0, failed_before = 0, kept = 0, changed = 0, total = 0,      -- pictures
@@ -379,7 +392,8 @@ function Engine:work()
   self.pool = open_pool(self)
   while not self.over or self.pool:count() > 0 do luv.run "once" end
   luv.run "nowait"                                  -- handles that were closed go
-  self:progress(true)
+  local ok, message = pcall(self.progress, self, true)
+  if not ok then self.status, self.message = self.status or 1, self.message or tostring(message) end
 end
 
 return { open = open }

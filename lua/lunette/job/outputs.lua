@@ -17,8 +17,8 @@ module lunette.job.outputs.NAME with
 
 After nil and a message comes a code: durable.is_full(code) tells what ends the job from what one file has.
 
-When records that an output may have are changed or dropped, the job file says so in the same commit, and rebuild() follows:
-after a kill in between it is called in place of resume().
+When records that an output may have are changed or dropped, the job file says so of it in the same commit (stale), and rebuild()
+follows: after a kill in between, or in a later run with this output, it is called in place of resume().
 
 and where the kind asks for them
 

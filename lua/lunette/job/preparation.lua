@@ -27,6 +27,7 @@ local function read(path)
   end
 end
 
+collectgarbage("incremental", 110)      -- each thread has a state: at 200 % each keeps twice what it needs
 local processors = {}      -- by model directory
 
 local function processor_of(dir)
@@ -62,6 +63,9 @@ local function prepare(dir, reduce_to, thumbnail, file, bytes, on_image)
   local height, width = image:dim(1) * reduced_by, image:dim(2) * reduced_by
   local other = on_image and on_image(image, file)
   if other == false then return nil, "dropped" end
+  if other ~= nil and type(other) ~= "userdata" then
+    return nil, "prepare", ("on_image gave a %s, wanted a tensor u8 [Y, X, 3], false or nothing"):format(type(other)), height, width
+  end
   image = other or image
   local processor, resized
   processor, message = processor_of(dir)

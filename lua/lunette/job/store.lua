@@ -6,7 +6,7 @@ local cjson  = require "cjson"
 local json   = require "lunette.json"
 local sqlite = require "lunette.sqlite"
 
-local VERSION = 1
+local VERSION = 2
 
 local SCHEMA = [[
 CREATE TABLE job(name TEXT PRIMARY KEY, value) WITHOUT ROWID;
@@ -26,16 +26,20 @@ CREATE TABLE image(
   text TEXT, ids TEXT, score REAL, tokens INTEGER, sequences TEXT, ms REAL, width INTEGER, height INTEGER,
   error TEXT, stage TEXT,
   ticket TEXT,                          -- of a queue: its name for this input, until the queue has confirmed it
-  final TEXT, thumbnail BLOB);          -- for outputs, until they have it
+  final TEXT, thumbnail BLOB);          -- for outputs, until they have it; final: { output = what its prepare() gave }, JSON
 CREATE INDEX image_path ON image(path);
 CREATE INDEX image_todo ON image(todo, id) WHERE todo > 0;
 CREATE INDEX image_next ON image(id) WHERE position IS NULL AND ticket IS NULL AND todo = 0 AND state IN ('done', 'failed');
 CREATE INDEX image_ticket ON image(id) WHERE ticket IS NOT NULL;
-CREATE INDEX image_kept ON image(position) WHERE final IS NOT NULL OR thumbnail IS NOT NULL;
+CREATE INDEX image_final ON image(position) WHERE final IS NOT NULL;
+CREATE INDEX image_thumbnail ON image(position) WHERE thumbnail IS NOT NULL;
 CREATE INDEX image_redone ON image(id) WHERE redone = 1;
 CREATE INDEX image_state ON image(state, id);
 CREATE UNIQUE INDEX image_position ON image(position);
-CREATE TABLE output(path TEXT PRIMARY KEY, mark TEXT, position INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;
+CREATE TABLE output(
+  path TEXT PRIMARY KEY, mark TEXT, position INTEGER NOT NULL DEFAULT 0,
+  stale INTEGER NOT NULL DEFAULT 0      -- 1: it holds records that are not true any more
+) WITHOUT ROWID;
 ]]
 
 local Store = {}
@@ -54,7 +58,7 @@ function Store:run(sql, ...) return want(self.db:run(sql, ...)) end
 local function open(path, options)
   local readonly = options and options.readonly
   local db, message, code = sqlite.open(path, { readonly = readonly })
-  if not db then return nil, message, code end
+  if not db then return nil, code == "corrupt" and path .. ": not a job file" or message, code end
   local self = setmetatable({ db = db, path = path }, Store)
   local ok, why = pcall(function ()
     if not readonly then want(db:exec "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL") end
@@ -68,7 +72,7 @@ local function open(path, options)
   end)
   if ok then return self end
   db:close()
-  return nil, why
+  return nil, why:find("file is not a database", 1, true) and path .. ": not a job file" or why
 end
 
 function Store:begin()
@@ -101,6 +105,7 @@ local COLUMNS = "id, position, file, path, text, ids, score, tokens, sequences, 
 local function revive(row)
   row.ids = row.ids and json.decode(row.ids, "ids")
   row.sequences = row.sequences and json.decode(row.sequences, "sequences")
+  row.final = row.final and cjson.decode(row.final)            -- of any bytes, where JSON from elsewhere is UTF-8
   return row
 end
 
@@ -174,15 +179,21 @@ function Store:put(id, record)
              error = ?, stage = ?, final = ?, thumbnail = ?, redone = ? WHERE id = ?]],
            record.state, record.text, record.ids and cjson.encode(record.ids), record.score, record.tokens,
            record.sequences and cjson.encode(record.sequences), record.ms, record.width, record.height,
-           record.error, record.stage, record.final, record.thumbnail and sqlite.blob(record.thumbnail), redone and 1 or 0, id)
+           record.error, record.stage, record.final and cjson.encode(record.final),
+           record.thumbnail and sqlite.blob(record.thumbnail), redone and 1 or 0, id)
   if record.size then self:run("UPDATE image SET size = ? WHERE id = ?", record.size, id) end     -- once an output has written into it
-  if redone then self:set("rebuild", 1) end
+  if redone then self:outdate() end
 end
+
+-- Outputs that may have the record at a position, or any, are to be written again.
+function Store:outdate(position) self:run("UPDATE output SET stale = 1 WHERE position >= ?", position or 0) end
 
 -- Writing what a picture's own output holds has failed.
 function Store:spoil(id, message)
   self:run([[UPDATE image SET state = 'failed', error = ?, stage = 'write', text = NULL, ids = NULL, score = NULL, tokens = NULL,
              sequences = NULL WHERE id = ?]], message, id)
+  local position = self.db:row("SELECT position FROM image WHERE id = ?", id).position
+  if position then self:outdate(position) end
 end
 
 -- What could not be listed and was not met again is no failure any more; how many.
@@ -193,7 +204,7 @@ function Store:forget_problems(met)
   end
   for _, row in ipairs(gone) do
     self:run("UPDATE image SET state = 'dropped' WHERE id = ?", row.id)
-    if row.position then self:set("rebuild", 1) end
+    if row.position then self:outdate(row.position) end
   end
   return #gone
 end
@@ -239,14 +250,22 @@ function Store:records(position, last)
                                ORDER BY position]], position, last or math.maxinteger))
 end
 
+-- The caption that the outputs have of a picture, nil if they have none.
+function Store:caption(path)
+  local row = self.db:row("SELECT text FROM image WHERE path = ? AND state = 'done' AND position IS NOT NULL LIMIT 1", path)
+  return row and row.text
+end
+
 -- Iterator of the records that replace an older one in the outputs of single pictures.
 function Store:redone()
   return revived(self.db:rows("SELECT " .. COLUMNS .. " FROM image WHERE redone = 1 AND state IN ('done', 'failed') ORDER BY id"))
 end
 
--- The outputs have the records up to a position: what was kept for them alone may go.
-function Store:emitted(position)
-  self:run("UPDATE image SET final = NULL, thumbnail = NULL WHERE position <= ? AND (final IS NOT NULL OR thumbnail IS NOT NULL)", position)
+-- The outputs have the records up to a position: what was kept for them alone may go; thumbnails not yet where an output is
+-- stale, since it is to be made anew with them.
+function Store:emitted(position, stale)
+  self:run("UPDATE image SET final = NULL WHERE position <= ? AND final IS NOT NULL", position)
+  if not stale then self:run("UPDATE image SET thumbnail = NULL WHERE position <= ? AND thumbnail IS NOT NULL", position) end
   self:run "UPDATE image SET redone = 0 WHERE redone = 1"
 end
 
@@ -265,12 +284,16 @@ end
 function Store:last_position() return self.db:row "SELECT max(position) AS n FROM image".n or 0 end
 
 function Store:output(path)
-  return self.db:row("SELECT mark, position FROM output WHERE path = ?", path) or { position = 0 }
+  return self.db:row("SELECT mark, position, stale FROM output WHERE path = ?", path) or { position = 0, stale = 0 }
 end
 
 function Store:mark(path, mark, position)
-  self:run("INSERT OR REPLACE INTO output VALUES (?, ?, ?)", path, mark, position)
+  self:run([[INSERT INTO output(path, mark, position) VALUES (?, ?, ?)
+             ON CONFLICT(path) DO UPDATE SET mark = excluded.mark, position = excluded.position]], path, mark, position)
 end
+
+-- An output holds what is true.
+function Store:fresh(path) self:run("UPDATE output SET stale = 0 WHERE path = ?", path) end
 
 -- ---- counting -------------------------------------------------------------------------------
 

@@ -154,6 +154,7 @@ function messages.batch_size(self, message) self.batch_size, self.trials = messa
 
 -- serve([on_image]): works until the coordinator is gone.
 function worker.serve(on_image)
+  collectgarbage("incremental", 110)               -- memory that stays flat is worth more than the time
   local self = { outstanding = 0, on_image = on_image }
   self.channel = channel.open(channel.pipe(PIPE), function (message) messages[message.kind](self, message) end,
                               function () self.ended = true end)

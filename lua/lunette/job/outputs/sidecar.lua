@@ -13,10 +13,10 @@ one has it.
 Written per image: besides the interface of lunette.job.outputs
 
   sidecar:wants(file)      -> whether a caption of this picture would be written
-  sidecar:prepare(record)  -> what the sidecar will say, to be kept as record.sidecar in the commit of the record, so that adding
-                              twice is adding once; false if there is nothing to write; or nil, message: write() will say so
+  sidecar:prepare(record)  -> what the sidecar will say, to be kept in the commit of the record and given back as record.prepared,
+                              so that adding twice is adding once; false if there is nothing to write; or nil, message: write() will say so
   sidecar:write(list)      -> { [id] = message } of those that failed, or nil, message, code if the disk is full.  Writes
-                              record.sidecar, or what prepare() gives if there is none.
+                              record.prepared, or what prepare() gives if there is none.
 ]]
 local digest  = require "lunette.digest"
 local durable = require "lunette.job.durable"
@@ -149,7 +149,7 @@ function Sidecar:resume(_, records)
 end
 
 local function put(self, r)
-  local text, message, code = r.sidecar, nil, nil
+  local text, message, code = r.prepared, nil, nil
   if not text then text, message, code = self:prepare(r) end
   if not text then return text, message, code end
   local name = place(self, r.file)

@@ -8,7 +8,8 @@ job/outputs/xmp.lua - captions as dc:description in XMP, and titles as dc:title.
     settings.sidecar_dir   where the .xmp files go, in folders as the pictures are, instead of beside them
     settings.xmp_title     a template of lunette.job.template
     settings.overwrite     "never" (default): a picture that has a description keeps it, and its title; "older": so does one whose
-                           .xmp is not older than itself; "always"
+                           .xmp is not older than itself; "always".  A description that is the job's own is replaced in any case.
+    settings.caption       function(file) -> the caption that the job gave a picture before, nil if none: what is its own
 
 What else the XMP says stays.  Doing it again changes nothing, so that the mark is no more than the last position.
 ]]
@@ -74,12 +75,20 @@ local function is_kept(self, place, texts)
   return texts.description ~= nil and texts.description:find "%S" ~= nil
 end
 
+-- Whether a description is what the job wrote of a picture, as XMP can say it.
+local function is_own(self, file, texts)
+  local caption = self.caption(file)
+  local packet = caption and texts.description and xmp.describe(nil, { description = caption })
+  local said = packet and xmp.read(packet)
+  return said ~= nil and said.description == texts.description
+end
+
 -- The packet that is to replace place.packet, nil if that stays; or nil, message.
 local function new_packet(self, place, record)
   if place.packet then
     local texts, message = xmp.read(place.packet)
     if not texts then return nil, message end
-    if is_kept(self, place, texts) then return nil end
+    if not record.prepared and is_kept(self, place, texts) then return nil end
   end
   local packet, message = xmp.describe(place.packet, { description = record.text, title = self.title and self.title(record) })
   if packet == place.packet then return nil end
@@ -109,7 +118,7 @@ end
 
 local function open_output(_, settings)
   local self = setmetatable({ in_place = settings.in_place, overwrite = settings.overwrite or "never", folders = {},
-                              folder = settings.sidecar_dir, position = 0 }, Output)
+                              folder = settings.sidecar_dir, caption = settings.caption or function () end, position = 0 }, Output)
   local message
   if settings.xmp_title then
     self.title, message = template.compile(settings.xmp_title)
@@ -122,9 +131,18 @@ end
 function Output:wants(file)
   local kept = with_place(self, file, function (place)
     local texts = place.packet and xmp.read(place.packet)
-    return texts and is_kept(self, place, texts)
+    return texts and is_kept(self, place, texts) and not is_own(self, file, texts)
   end)
   return not kept
+end
+
+-- Whether the description that is there is to be replaced, as the job's own: this has to be asked before the record is committed.
+function Output:prepare(record)
+  if record.error then return false end
+  return with_place(self, record.file, function (place)
+    local texts = place.packet and xmp.read(place.packet)
+    return texts ~= nil and is_own(self, record.file, texts)
+  end) or false
 end
 
 --[[
