@@ -139,6 +139,7 @@ end
 
 -- finish(options, run) -> exit status.  Tells progress and failures while run(settings) works, and what came of it.
 function caption.finish(options, run, on_caption)
+  collectgarbage("incremental", 110)                -- at 200 % the heap of a long job goes up and down by megabytes
   local given = settings.pick(options)
   local bar = progress.open(options.quiet and "none" or options.progress or options.job and "auto" or "terminal")
   function given.on_message(text)

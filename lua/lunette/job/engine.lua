@@ -364,7 +364,6 @@ end
 
 -- open(settings) -> engine, or nil, message and where it is not 1 the exit status
 local function open(settings)
-  collectgarbage("incremental", 110)                -- at 200 % the heap of a long job goes up and down by megabytes
   local self = setmetatable({
     settings = settings,
     done = 0, failed = 0, dropped = 0, skipped = 0, failed_before = 0, kept = 0, changed = 0, total = 0,      -- pictures
