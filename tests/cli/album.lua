@@ -25,8 +25,8 @@ M.SOURCES = {
 -- Whether the command is the one built with AddressSanitizer: slow, and unable to live with a limit of memory.
 M.SANITIZED = os.getenv "LUNETTE":find("/build-asan/", 1, true) ~= nil
 
-assert(lfs.mkdir(command.temporary .. "/work"))
-assert(lfs.chdir(command.temporary .. "/work"))
+assert(lfs.mkdir(command.temporary .. "/job"))
+assert(lfs.chdir(command.temporary .. "/job"))
 
 -- The bytes of a file, nil if there is none.
 function M.read(path)

@@ -168,7 +168,7 @@ equal(album.say "o.jsonl", plain, "order with a slow first picture")
 -- ---- scripts/caption_folder.lua ----------------------------------------------------------------------------------------
 
 assert(lfs.chdir(album.ROOT))
-local out = command.temporary .. "/work/folder.jsonl"
+local out = command.temporary .. "/job/folder.jsonl"
 local line = ("lua5.4 scripts/caption_folder.lua models/examples '%s'"):format(out)
 if not album.SANITIZED then
   local status, printed, err = command.shell(line)
