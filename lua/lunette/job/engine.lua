@@ -379,7 +379,7 @@ local function open(settings)
   if not self.store then return nil, message end
   local ok, why = pcall(prepare, self)
   if ok then return self end
-  self.store:close()
+  self.store:discard()
   if self.queue then self.queue:close() end
   return nil, why
 end
