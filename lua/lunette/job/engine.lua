@@ -365,7 +365,6 @@ end
 
 -- open(settings) -> engine, or nil, message and where it is not 1 the exit status
 local function open(settings)
-  collectgarbage("incremental", 110)                -- at 200 % the heap of a long job goes up and down by megabytes
   local self = setmetatable({
     settings = settings,
     done = 0, failed = 0, dropped = 0, skipped = 0, failed_before = 0, kept = 0, changed = 0, total = 0,      -- pictures
@@ -381,7 +380,7 @@ local function open(settings)
   if not self.store then return nil, message end
   local ok, why = pcall(prepare, self)
   if ok then return self end
-  self.store:close()
+  self.store:discard()
   if self.queue then self.queue:close() end
   return nil, why
 end

@@ -65,6 +65,7 @@ local function open(path, options)
     local version = db:row "PRAGMA user_version".user_version
     if version == 0 and db:row "SELECT count(*) AS n FROM sqlite_schema".n == 0 and not readonly then
       want(db:exec("BEGIN IMMEDIATE;" .. SCHEMA .. ("PRAGMA user_version = %d; COMMIT"):format(VERSION)))
+      self.empty = path ~= ""
     elseif version ~= VERSION or not db:row "SELECT 1 AS n FROM sqlite_schema WHERE name = 'image'" then
       error(path .. ": not a job file of this version", 0)
     end
@@ -85,6 +86,7 @@ end
 -- What was done so far is durable when this returns.
 function Store:commit()
   want(self.db:exec "COMMIT")
+  self.empty = nil
   self:begin()
 end
 
@@ -96,6 +98,12 @@ function Store:close(keep)
   if keep then ok, message = self.db:exec "COMMIT" end
   self.db:close()
   if not ok then error(message, 0) end
+end
+
+-- Ends it; a file that was made for this and holds nothing yet is removed.
+function Store:discard()
+  self:close()
+  if self.empty then os.remove(self.path) end
 end
 
 -- ---- records -----------------------------------------------------------------------------

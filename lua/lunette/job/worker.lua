@@ -133,7 +133,8 @@ function messages.setup(self, setup)
   self.setup = setup
   self.batch_size, self.trials = setup.batch_size, setup.measure and {} or nil
   if setup.data_limit then assert(require "lunette.rlimit".data(setup.data_limit)) end
-  local model, detail, message = open_model(setup)
+  local ok, model, detail, message = pcall(open_model, setup)
+  if not ok then model, detail, message = nil, 3, tostring(model) end          -- no memory for it, above all
   if not model then
     self.channel:send { kind = "refused", status = detail, message = message }
     return
