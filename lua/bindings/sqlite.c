@@ -29,8 +29,8 @@
 #define ROWS     "lunette.sqlite.rows"
 #define BLOB     "lunette.sqlite.blob"
 
-/* 256 KiB of pages: what SQLite has by itself, 2 MB, a job would fill over ten thousand pictures */
-#define CONFIGURE "PRAGMA cell_size_check = on; PRAGMA cache_size = -256; PRAGMA schema_version"
+/* 64 KiB of pages: what SQLite has by itself, 2 MB, a job would fill over ten thousand pictures */
+#define CONFIGURE "PRAGMA cell_size_check = on; PRAGMA cache_size = -64; PRAGMA schema_version"
 
 enum { CACHED = 32 };             /* prepared statements a database keeps */
 

@@ -5,6 +5,7 @@ Python is a test-time peer only: pip install torch==2.13.0 transformers pillow. 
 after the other, so that a busy machine disturbs both; printed are the medians. Start-up is measured from process start
 to the caption, peak RSS as the kernel counts it for that process."""
 import argparse, json, os, statistics, subprocess, sys, time
+from peer import Peer
 
 parser = argparse.ArgumentParser()
 parser.add_argument("model")
@@ -24,15 +25,7 @@ def ours(batch, beams):
 
 
 try:
-    import torch
-    import transformers
-    from PIL import Image
-    from transformers import AutoImageProcessor, AutoTokenizer, VisionEncoderDecoderModel
-    torch.set_num_threads(options.threads)
-    torch.set_grad_enabled(False)
-    model = VisionEncoderDecoderModel.from_pretrained(options.model, dtype="float32").eval()
-    tokenizer, processor = AutoTokenizer.from_pretrained(options.model), AutoImageProcessor.from_pretrained(options.model)
-    peer = f"transformers {transformers.__version__}, torch {torch.__version__}"
+    peer = Peer(options.model, options.threads)
 except ImportError as error:
     peer = None
     print(f"no peer: {error}", file=sys.stderr)
@@ -41,13 +34,11 @@ except ImportError as error:
 def theirs(batch, beams):
     started = time.perf_counter()
     for i in range(0, len(photos), batch):
-        images = [Image.open(p).convert("RGB") for p in photos[i:i + batch]]
-        ids = model.generate(processor(images, return_tensors="pt").pixel_values, num_beams=beams)
-        tokenizer.batch_decode(ids, skip_special_tokens=True)
+        peer.caption(photos[i:i + batch], beams)
     return len(photos) / (time.perf_counter() - started)
 
 
-print(f"{os.cpu_count()} cores, {options.threads} threads, fp32, {len(photos)} photos, warm; peer: {peer or 'absent'}\n")
+print(f"{os.cpu_count()} cores, {options.threads} threads, fp32, {len(photos)} photos, warm; peer: {peer.name if peer else 'absent'}\n")
 print("| captioning | lunette, images/s | transformers, images/s | ratio |\n|---|---|---|---|")
 for beams in (1, 3):
     for batch in (1, 8):

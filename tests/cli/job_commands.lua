@@ -123,12 +123,12 @@ album.write("photos/m9.png", "\137PNG\r\n\26\nno more")
 equal((album.caption("photos", "--out", "w.jsonl", "--ordered", "--quiet")), 1, "one run")
 for i = 1, 3 do album.caption("photos", "--shard", i .. "/3", "--out", i .. ".jsonl", "--ordered", "--quiet") end
 equal({ job("merge", "1.jsonl.job", "2.jsonl.job", "3.jsonl.job", "--out", "m.jsonl", "--out", "m.csv") },
-      { 0, "", "lunette: 12 captions, 1 failures\n" }, "merge")
+      { 0, "", "lunette: 12 captions, 1 failure\n" }, "merge")
 equal(album.sorted(album.read "m.jsonl"), album.sorted(album.read "w.jsonl"), "shards together are one run")
 equal(#command.lines(album.read "m.csv"), 14, "lines of m.csv")
 ok(not album.read "m.jsonl.job-wal", "merge leaves files beside the job file")
 equal({ job("merge", "1.jsonl.job", "2.jsonl.job", "3.jsonl.job", "--out", "m.jsonl", "--out", "m.csv") },
-      { 0, "", "lunette: 12 captions, 1 failures\n" }, "merge again")
+      { 0, "", "lunette: 12 captions, 1 failure\n" }, "merge again")
 equal(album.sorted(album.read "m.jsonl"), album.sorted(album.read "w.jsonl"), "nothing is there twice")
 equal({ album.caption("photos", "--out", "m.jsonl") },
       { 1, "", "lunette: 0 captions, 12 done before, 1 failed before\nlunette: why: lunette job failures m.jsonl.job\n" }, "a merged job goes on")

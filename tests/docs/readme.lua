@@ -1,12 +1,18 @@
--- readme.lua - README.md and docs/*.md: their commands and Lua snippets run, captions they quote are what the command says.
+-- readme.lua - README.md and docs/*.md: their commands and Lua snippets run, what they show is what these say.
 --
--- A block after a line <!-- not run: why --> is skipped; the line after
--- <!-- caption: FILE --> quotes the caption of that picture.
+-- The sh blocks of a document are one session of a shell, from the repository, as a person would type them: none may fail.  A
+-- text block right after one shows what it says on standard output and standard error, "..." standing for anything; without one it
+-- says something on standard output and nothing else.
+--
+-- A block after a line <!-- not run: why --> is skipped, so is one after <!-- needs: COMMAND --> where that is not installed
+-- ("redis": a server for it listens at port $PORT).  The line after <!-- caption: FILE --> quotes the caption of that picture.
 local lfs     = require "lfs"
 local check   = require "check"
 local command = require "tests.cli.command"
+local server  = require "redis_server"
 
 local SANITIZED = os.getenv "ASAN_OPTIONS" ~= nil
+local SAID      = command.temporary .. "/said"               -- where sessions leave what their blocks said
 
 local function lines_of(path)
   local list = {}
@@ -14,36 +20,98 @@ local function lines_of(path)
   return list
 end
 
--- The sh and lua blocks of a document: { language =, line =, text =, skipped = why or nil }
+-- ---- blocks ------------------------------------------------------------------------------------------
+
+-- Whether nothing but empty lines stands between two lines.
+local function adjoin(lines, first, last)
+  for i = first + 1, last - 1 do
+    if lines[i] ~= "" then return false end
+  end
+  return true
+end
+
+-- The blocks of a document: { language, line, text, comment = what a comment before it says, shown = text of the text block after it }
 local function blocks_of(lines)
-  local blocks, open = {}, nil
+  local blocks, open, ended = {}, nil, 0
   for i, line in ipairs(lines) do
     local language = line:match "^```(%w*)"
     if open and language == "" then
-      if open.language == "sh" or open.language == "lua" then blocks[#blocks + 1] = open end
       open.text = table.concat(lines, "\n", open.line + 1, i - 1) .. "\n"
-      open = nil
+      local before = blocks[#blocks]
+      if open.language == "text" and before and before.language == "sh" and adjoin(lines, ended, open.line) then before.shown = open.text end
+      blocks[#blocks + 1] = open
+      open, ended = nil, i
     elseif language then
       check.ok(not open, "a block inside another, line %d", i)
-      open = { language = language, line = i, skipped = (lines[i - 1] or ""):match "^<!%-%- not run: (.-) %-%->$" }
+      open = { language = language, line = i, comment = (lines[i - 1] or ""):match "^<!%-%- (.-) %-%->$" or "" }
     end
   end
   check.ok(not open, "a block without its end")
   return blocks
 end
 
-local run = {}
+-- ---- sh ----------------------------------------------------------------------------------------------
+
+local redis          -- the server, once a document needs it
+
+local function has(name)
+  if name ~= "redis" then return (command.shell("command -v " .. name)) == 0 end
+  redis = redis or server.start(command.temporary) or false
+  return redis
+end
+
+-- Whether a block is to be run; says so where it is not.
+local function runs(block, path)
+  local name = ("%s:%d"):format(path, block.line)
+  local why, needs = block.comment:match "^not run: (.*)$", block.comment:match "^needs: (.*)$"
+  if why then check.ok(why ~= "", "%s: no reason", name)
+  elseif needs and not has(needs) then check.skip(name, needs .. " is not installed")
+  elseif block.language == "sh" and SANITIZED then check.skip(name, "it runs the plain build")
+  else return true end
+end
+
+local function said(number, stream) return ("%s.%d.%s"):format(SAID, number, stream) end
+
+local function read(path)
+  local f <close> = io.open(path, "rb")
+  return f and f:read "a"
+end
 
 -- As a person's shell would run them: without the paths of the tests.
-function run.sh(text, name)
-  if SANITIZED then return check.skip(name, "it runs the plain build") end
-  for line in text:gmatch "[^\n]+" do
-    local status, out, err = command.shell("unset LUA_PATH LUA_CPATH LUNETTE\n" .. line)
-    check.ok(status == 0 and out ~= "" and err == "", "%s: %s: status %d\n%s%s", name, line, status, out, err)
+local function script_of(blocks)
+  local parts = { "unset LUA_PATH LUA_CPATH LUNETTE; set -e\n" }
+  for i, block in ipairs(blocks) do
+    parts[#parts + 1] = ("{\n%s} >'%s' 2>%s\n"):format(block.text, said(i, "out"), block.shown and "&1" or "'" .. said(i, "err") .. "'")
+  end
+  if redis then table.insert(parts, 1, ("export PORT=%d\n"):format(redis.port)) end
+  return table.concat(parts)
+end
+
+-- "..." in a line is any text, alone in a line any number of lines.
+local function matches(text, shown)
+  local pattern = ("\n" .. shown):gsub("%p", "%%%0"):gsub("\n%%%.%%%.%%%.%f[\n]", ".-"):gsub("%%%.%%%.%%%.", "[^\n]-")
+  return ("\n" .. text):find("^" .. pattern .. "$") ~= nil
+end
+
+-- One session of all blocks; the one that fails ends it.
+local function run_session(blocks, path)
+  local status, _, message = command.shell("sh '" .. command.write("session.sh", script_of(blocks)) .. "'")
+  local last = 0
+  while read(said(last + 1, "out")) do last = last + 1 end
+  check.ok(last == #blocks and status == 0, "%s:%d: status %d, the session ends\n%s%s", path, (blocks[last] or blocks[1]).line, status, message,
+           (read(said(last, "out")) or "") .. (read(said(last, "err")) or ""))
+  for i = 1, last do
+    local name, out, err = ("%s:%d"):format(path, blocks[i].line), read(said(i, "out")):gsub("\r\n", "\n"), read(said(i, "err")) or ""
+    if blocks[i].shown then check.ok(matches(out, blocks[i].shown), "%s says\n%sand is shown as\n%s", name, out, blocks[i].shown)
+    else check.ok(out ~= "" and err == "", "%s says %q, and on standard error %q", name, out, err) end
+    os.remove(said(i, "out"))
+    os.remove(said(i, "err"))
   end
 end
 
-function run.lua(text, name)
+-- ---- lua ---------------------------------------------------------------------------------------------
+
+local function run_lua(text, name)
   local printed = {}
   local environment = setmetatable({ print = function (...)
     for _, v in ipairs { ... } do printed[#printed + 1] = tostring(v) end
@@ -55,6 +123,8 @@ function run.lua(text, name)
   check.ok(#printed > 0, "%s prints nothing", name)
   for _, s in ipairs(printed) do check.ok(s ~= "" and s ~= "nil", "%s prints %q", name, s) end
 end
+
+-- ---- documents ---------------------------------------------------------------------------------------
 
 local function check_captions(path, lines)
   local count = 0
@@ -70,14 +140,17 @@ local function check_captions(path, lines)
 end
 
 local function check_document(path)
-  local lines = lines_of(path)
-  local blocks = blocks_of(lines)
-  for _, block in ipairs(blocks) do
-    local name = ("%s:%d"):format(path, block.line)
-    if block.skipped then check.ok(block.skipped ~= "", "%s: no reason", name)
-    else run[block.language](block.text, name) end
+  local lines, session, count = lines_of(path), {}, 0
+  for _, block in ipairs(blocks_of(lines)) do
+    local code = block.language == "sh" or block.language == "lua"
+    if code then count = count + 1 end
+    if code and runs(block, path) then
+      if block.language == "sh" then session[#session + 1] = block
+      else run_lua(block.text, ("%s:%d"):format(path, block.line)) end
+    end
   end
-  return #blocks, check_captions(path, lines)
+  if #session > 0 then run_session(session, path) end
+  return count, check_captions(path, lines)
 end
 
 local blocks, captions = check_document "README.md"
@@ -85,5 +158,6 @@ check.ok(blocks >= 4 and captions >= 1, "README.md has %d blocks and %d captions
 for name in lfs.dir "docs" do
   if name:find "%.md$" then check_document("docs/" .. name) end
 end
+if redis then redis:stop() end
 
 check.finish()

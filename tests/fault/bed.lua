@@ -42,6 +42,12 @@ local function remove(path)
 end
 bed.remove = remove
 
+-- A new folder, in memory where that can be: processes are killed here, not the machine, and waiting for a disk takes minutes.
+function bed.temporary(name)
+  local place = luv.fs_access("/dev/shm", "W") and "/dev/shm" or os.getenv "TMPDIR" or "/tmp"
+  return assert(luv.fs_mkdtemp(("%s/lunette-%s-XXXXXX"):format(place, name)))
+end
+
 function bed.write(path, bytes)
   local f <close> = assert(io.open(path, "wb"))
   assert(f:write(bytes))
@@ -158,7 +164,7 @@ function Bed:__close() remove(self.folder) end
 function bed.new(self)
   setmetatable(self, Bed)
   self.versions, self.version, self.known, self.job = 2, {}, {}, "out/captions.job"
-  self.folder = assert(luv.fs_mkdtemp((os.getenv "TMPDIR" or "/tmp") .. "/lunette-faults-XXXXXX"))
+  self.folder = bed.temporary "faults"
   self.command = assert(luv.fs_realpath(self.command or assert(os.getenv "LUNETTE", "LUNETTE is not set: the path of the command to test")))
   self.model = assert(luv.fs_realpath(self.model or "tests/data/fixtures/ved_vit_gpt2"))
   folder(self.folder .. "/album")

@@ -25,7 +25,7 @@ end
 -- Runs into the end of the disk, then with room; nothing that the job file had as done may be lost.
 local function stops_and_goes_on(what, words, small, named)
   local status, said = subject:run(words)
-  check.equal(status, 1, what .. ": exit status")
+  check.equal(status, 1, what .. ": exit status; it says " .. said)
   check.ok(said:find(named), "%s: %q is not said: %s", what, named, said)
   local before = subject:records()
   small.resize("size=" .. ROOM)
@@ -47,7 +47,7 @@ end
 subject.job = "elsewhere.job"
 for _, kib in ipairs { 8, 20, 40 } do
   local small <close> = disk(subject.folder .. "/out", kib .. "k")
-  stops_and_goes_on(("outputs on %d KiB"):format(kib), subject:words "--workers=2", small, "out/captions[.%w]*: ")
+  stops_and_goes_on(("outputs on %d KiB"):format(kib), subject:words "--workers=2", small, "out/captions[^\n]*: ")
   subject:clear()
   for _, suffix in ipairs { "", "-wal", "-shm" } do bed.remove(subject.folder .. "/elsewhere.job" .. suffix) end
 end

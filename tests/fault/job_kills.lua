@@ -2,7 +2,7 @@
 local check    = require "check"
 local campaign = require "tests.fault.campaign"
 
-local report = campaign.run { most = 30, images = 150, workers = 2, seed = os.time() }
+local report = campaign.run { most = 30, images = 120, workers = 2, seed = os.time() }
 check.equal(report.kills, 30, "kills")
 check.ok(report.ends > 0, "the job never came to its end")
 for _, text in ipairs(report.problems) do check.ok(false, "seed %d, %s", report.seed, text) end

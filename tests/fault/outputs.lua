@@ -6,7 +6,7 @@ local sqlite = require "lunette.sqlite"
 local outputs = {}
 
 -- Outputs of many pictures, from the folder of the bed.
-outputs.names = { "out/captions.jsonl", "out/captions.csv", "out/captions.db", "album/metadata.jsonl" }
+outputs.names = { "out/captions.jsonl", "out/captions.csv", "out/captions.db", "out/captions.html", "album/metadata.jsonl" }
 local SINGLE  = { "txt", "jpg.xmp" }
 
 local function read_file(path)
@@ -78,6 +78,31 @@ readers["out/captions.db"] = function (path, put, problem)
   for row in db:rows "SELECT * FROM captions" do
     put(row.file, ("%s\0%s\0%s\0%s\0%s"):format(row.text, row.ids, row.score, row.error, row.stage))
   end
+end
+
+-- The gallery: what its index names must be there, and no other edition; a picture's entry is its object and its thumbnail.
+readers["out/captions.html"] = function (path, put, problem)
+  if not read_file(path) then return problem "it is not there" end
+  local files = path:gsub("%.html$", "_files/")
+  local index = (read_file(files .. "index.js") or ""):match "^records%.index%((.*)%);\n$"
+  index = index and json.decode(index, path)
+  if not index then return problem "it has no index" end
+  for name, kind in luv.fs_scandir_next, assert(luv.fs_scandir(files)) do
+    if kind == "directory" and name ~= tostring(index.edition) then problem(("edition %s is left beside %d"):format(name, index.edition)) end
+  end
+  local count, folder = 0, ("%s%d/"):format(files, index.edition)
+  for i = 1, (index.records + index.chunk - 1) // index.chunk do
+    local text = (read_file(("%s%06d.js"):format(folder, i)) or ""):match "^records%.chunk%(%d+,(.*)%);\n$"
+    local list = text and json.decode(text, path)
+    if not list then problem(("chunk %d is torn or gone"):format(i)) end
+    for _, entry in ipairs(list or {}) do
+      local thumbnail = entry.thumbnail and read_file(folder .. entry.thumbnail)
+      if entry.thumbnail and not thumbnail then problem(("%s is not there"):format(entry.thumbnail)) end
+      count = count + 1
+      put(entry.file, table.concat({ entry.text or "", entry.error or "", tostring(entry.score), entry.href, thumbnail or "" }, "\0"))
+    end
+  end
+  if count ~= index.records then problem(("%d records of %d"):format(count, index.records)) end
 end
 
 -- ---- all of a bed --------------------------------------------------------------------------

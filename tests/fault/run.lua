@@ -30,7 +30,14 @@ local function children(pid)
   return list
 end
 
-function Run:workers() return self.over and {} or children(self.pid) end
+-- Those that are programs of their own already: until then their coordinator waits for them.
+function Run:workers()
+  local list = {}
+  for _, pid in ipairs(self.over and {} or children(self.pid)) do
+    if read(("/proc/%d/cmdline"):format(pid)):find "%f[%a]worker%f[%A]" then list[#list + 1] = pid end
+  end
+  return list
+end
 
 function Run:after(ms, fn)
   local timer = luv.new_timer()

@@ -122,25 +122,24 @@ local function default_job(options)
   return folder .. "/lunette.job"
 end
 
-local function plural(n, one, many) return n == 1 and "1 " .. one or ("%d %s"):format(n, many) end
-
 -- What a job says at its end.
 local function summary(options, result)
-  local parts = { plural(result.done, "caption", "captions") }
-  if result.failed > 0 then parts[#parts + 1] = plural(result.failed, "failure", "failures") end
+  local parts = { report.count(result.done, "caption") }
+  if result.failed > 0 then parts[#parts + 1] = report.count(result.failed, "failure") end
   if result.skipped > 0 then parts[#parts + 1] = result.skipped .. " done before" end
   if result.failed_before > 0 then parts[#parts + 1] = result.failed_before .. " failed before" end
   if result.kept > 0 then parts[#parts + 1] = result.kept .. " that have one kept" end
   if result.dropped > 0 then parts[#parts + 1] = result.dropped .. " dropped" end
-  if result.changed > 0 then parts[#parts + 1] = plural(result.changed, "picture", "pictures") .. " had changed" end
+  if result.changed > 0 then parts[#parts + 1] = report.count(result.changed, "picture") .. " had changed" end
   report.warn("%s", table.concat(parts, ", "))
-  if result.failed + result.failed_before > 0 then report.warn("why: lunette job failures %s", options.job) end
+  if options.job and result.failed + result.failed_before > 0 then report.warn("why: lunette job failures %s", options.job) end
 end
 
 -- finish(options, run) -> exit status.  Tells progress and failures while run(settings) works, and what came of it.
 function caption.finish(options, run, on_caption)
+  collectgarbage("incremental", 110)                -- at 200 % the heap of a long job goes up and down by megabytes
   local given = settings.pick(options)
-  local bar = progress.open(options.quiet and "none" or options.progress or "auto")
+  local bar = progress.open(options.quiet and "none" or options.progress or options.job and "auto" or "terminal")
   function given.on_message(text)
     if options.quiet then return end
     bar:clear()
@@ -162,7 +161,7 @@ function caption.finish(options, run, on_caption)
   end
   if not result.aborted and not options.quiet then
     if options.input and not options.queue then note(result.total + result.skipped + result.failed_before + result.kept, result.not_pictures) end
-    if options.job then summary(options, result) end
+    if options.job or options.queue then summary(options, result) end
   end
   return result.status or (result.failed + result.failed_before > 0 and 1 or 0)
 end

@@ -56,7 +56,7 @@ function actions.status(options)
                                         { "elsewhere", counts.elsewhere }, { "todo", counts.todo }, { "outputs", outputs } }))
     return 0
   end
-  print(("%d captions, %d failures, %d to do"):format(counts.done, counts.failed, counts.todo))
+  print(("%s, %s, %d to do"):format(report.count(counts.done, "caption"), report.count(counts.failed, "failure"), counts.todo))
   if counts.dropped > 0 then print(("%d dropped by a script"):format(counts.dropped)) end
   if counts.elsewhere > 0 then print(("%d recorded by another consumer of the queue"):format(counts.elsewhere)) end
   for _, o in ipairs(status.outputs) do print(("%s: %d of %d records"):format(o.path, o.position, status.positions)) end
@@ -84,7 +84,7 @@ function actions.export(options)
   if #options.out == 0 and not options.sidecar then return nil, "export needs --out or --sidecar" end
   local count, message = job.export(options.job, settings.pick(options))
   if not count then return report.fail(1, "%s", message) end
-  report.warn("%d records", count)
+  report.warn("%s", report.count(count, "record"))
   return 0
 end
 
@@ -92,7 +92,7 @@ function actions.merge(options)
   if #options.out == 0 and not options.job then return nil, "merge needs --out or --job" end
   local counts, message = job.merge(options.job or options.out[1] .. ".job", options.parts, settings.pick(options))
   if not counts then return report.fail(1, "%s", message) end
-  report.warn("%d captions, %d failures", counts.done, counts.failed)
+  report.warn("%s, %s", report.count(counts.done, "caption"), report.count(counts.failed, "failure"))
   return 0
 end
 

@@ -98,10 +98,13 @@ function Progress:clear()
   self.shown = false
 end
 
--- open("auto" | "line" | "plain" | "json" | "none") -> progress, on standard error
+-- open("auto" | "terminal" | "line" | "plain" | "json" | "none") -> progress, on standard error.  Where that is no terminal
+-- auto is plain and terminal is none.
 local function open(kind)
   local self = setmetatable({ kind = kind, count = 0, samples = { { now(), 0 } } }, Progress)
-  if kind == "auto" then self.kind = luv.guess_handle(2) == "tty" and "line" or "plain" end
+  if kind == "auto" or kind == "terminal" then
+    self.kind = luv.guess_handle(2) == "tty" and "line" or kind == "auto" and "plain" or "none"
+  end
   self.next = now() + interval(self)
   return self
 end

@@ -12,4 +12,7 @@ local function fail(status, ...)
   return status
 end
 
-return { warn = warn, fail = fail, encode = json.encode, object = json.object }
+-- "1 caption", "2 captions"
+local function count(n, one) return n == 1 and "1 " .. one or ("%d %ss"):format(n, one) end
+
+return { warn = warn, fail = fail, encode = json.encode, object = json.object, count = count }

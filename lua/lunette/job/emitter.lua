@@ -171,6 +171,14 @@ function Emitter:prepare(record)
   return true
 end
 
+-- Whether an output is still to be made anew.
+local function has_stale(self)
+  for _, entry in ipairs(self.entries) do
+    if self.store:output(entry.path).stale == 1 then return true end
+  end
+  return false
+end
+
 -- Writes the records that have come since; returns those that replace older ones, and how many captions became failures.
 function Emitter:emit()
   local last, redone = self.store:last_position(), {}
@@ -180,7 +188,7 @@ function Emitter:emit()
     if entry.single and #redone > 0 then write(self, entry, redone) end
     advance(self, entry, last)
   end
-  self.store:emitted(last)
+  self.store:emitted(last, has_stale(self))
   return redone, self.spoiled
 end
 
@@ -192,6 +200,7 @@ function Emitter:rebuild()
       self.store:fresh(entry.path)
     end
   end
+  self.store:emitted(self.store:last_position(), false)
 end
 
 function Emitter:close()

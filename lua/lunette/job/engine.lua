@@ -201,8 +201,9 @@ end
 function Engine:guard(f)
   return function (...)
     if self.over then return end
-    local ok, message = pcall(f, ...)
-    if not ok then self:abort(message) end
+    local ok, result = pcall(f, ...)
+    if ok then return result end
+    self:abort(result)
   end
 end
 
@@ -278,7 +279,7 @@ local function open_pool(self)
     setup = { kind = "setup", model = settings.model, threads = settings.threads or share_of_cores(workers), ahead_threads = AHEAD_THREADS,
               shared = self.packs and PACKS, arguments = arguments_of(settings), batch_size = settings.batch_size or 1, measure = measure,
               fast_decode = settings.fast_decode, data_limit = settings.max_memory, thumbnail = self.emitter.thumbnail },
-    next_task = function () return next_task(self) end,
+    next_task = self:guard(function () return next_task(self) end),
     on_result = self:guard(function (...) accept(self, ...) end),
     on_batch_size = function (sentence) self:say(sentence) end,
     on_refused = function (status, message) self:abort(message, status) end,
@@ -379,7 +380,7 @@ local function open(settings)
   if not self.store then return nil, message end
   local ok, why = pcall(prepare, self)
   if ok then return self end
-  self.store:close()
+  self.store:discard()
   if self.queue then self.queue:close() end
   return nil, why
 end

@@ -27,6 +27,7 @@ local function read(path)
   end
 end
 
+collectgarbage("incremental", 110)      -- each thread has a state: at 200 % each keeps twice what it needs
 local processors = {}      -- by model directory
 
 local function processor_of(dir)

@@ -31,7 +31,8 @@ CREATE INDEX image_path ON image(path);
 CREATE INDEX image_todo ON image(todo, id) WHERE todo > 0;
 CREATE INDEX image_next ON image(id) WHERE position IS NULL AND ticket IS NULL AND todo = 0 AND state IN ('done', 'failed');
 CREATE INDEX image_ticket ON image(id) WHERE ticket IS NOT NULL;
-CREATE INDEX image_kept ON image(position) WHERE final IS NOT NULL OR thumbnail IS NOT NULL;
+CREATE INDEX image_final ON image(position) WHERE final IS NOT NULL;
+CREATE INDEX image_thumbnail ON image(position) WHERE thumbnail IS NOT NULL;
 CREATE INDEX image_redone ON image(id) WHERE redone = 1;
 CREATE INDEX image_state ON image(state, id);
 CREATE UNIQUE INDEX image_position ON image(position);
@@ -69,6 +70,7 @@ local function open(path, options)
     local version = db:row "PRAGMA user_version".user_version
     if version == 0 and db:row "SELECT count(*) AS n FROM sqlite_schema".n == 0 and not readonly then
       want(db:exec("BEGIN IMMEDIATE;" .. SCHEMA .. ("PRAGMA user_version = %d; COMMIT"):format(VERSION)))
+      self.empty = path ~= ""
     elseif version ~= VERSION or not db:row "SELECT 1 AS n FROM sqlite_schema WHERE name = 'image'" then
       error(path .. ": not a job file of this version", 0)
     end
@@ -89,6 +91,7 @@ end
 -- What was done so far is durable when this returns.
 function Store:commit()
   want(self.db:exec "COMMIT")
+  self.empty = nil
   self:begin()
 end
 
@@ -100,6 +103,12 @@ function Store:close(keep)
   if keep then ok, message = self.db:exec "COMMIT" end
   self.db:close()
   if not ok then error(message, 0) end
+end
+
+-- Ends it; a file that was made for this and holds nothing yet is removed.
+function Store:discard()
+  self:close()
+  if self.empty then os.remove(self.path) end
 end
 
 -- ---- records -----------------------------------------------------------------------------
@@ -265,9 +274,11 @@ function Store:redone()
   return revived(self.db:rows("SELECT " .. COLUMNS .. " FROM image WHERE redone = 1 AND state IN ('done', 'failed') ORDER BY id"))
 end
 
--- The outputs have the records up to a position: what was kept for them alone may go.
-function Store:emitted(position)
-  self:run("UPDATE image SET final = NULL, thumbnail = NULL WHERE position <= ? AND (final IS NOT NULL OR thumbnail IS NOT NULL)", position)
+-- The outputs have the records up to a position: what was kept for them alone may go; thumbnails not yet where an output is
+-- stale, since it is to be made anew with them.
+function Store:emitted(position, stale)
+  self:run("UPDATE image SET final = NULL WHERE position <= ? AND final IS NOT NULL", position)
+  if not stale then self:run("UPDATE image SET thumbnail = NULL WHERE position <= ? AND thumbnail IS NOT NULL", position) end
   self:run "UPDATE image SET redone = 0 WHERE redone = 1"
 end
 

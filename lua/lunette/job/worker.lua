@@ -133,7 +133,8 @@ function messages.setup(self, setup)
   self.setup = setup
   self.batch_size, self.trials = setup.batch_size, setup.measure and {} or nil
   if setup.data_limit then assert(require "lunette.rlimit".data(setup.data_limit)) end
-  local model, detail, message = open_model(setup)
+  local ok, model, detail, message = pcall(open_model, setup)
+  if not ok then model, detail, message = nil, 3, tostring(model) end          -- no memory for it, above all
   if not model then
     self.channel:send { kind = "refused", status = detail, message = message }
     return
@@ -154,6 +155,7 @@ function messages.batch_size(self, message) self.batch_size, self.trials = messa
 
 -- serve([on_image]): works until the coordinator is gone.
 function worker.serve(on_image)
+  collectgarbage("incremental", 110)               -- memory that stays flat is worth more than the time
   local self = { outstanding = 0, on_image = on_image }
   self.channel = channel.open(channel.pipe(PIPE), function (message) messages[message.kind](self, message) end,
                               function () self.ended = true end)

@@ -137,6 +137,7 @@ end
 -- The path in the edition of a record's thumbnail, false if there is none, nil and why it cannot be written.
 -- 'before': the folder of an edition of the same job, whose thumbnails are as good.
 local function put_thumbnail(self, record, before)
+  if record.error then return false end              -- what there may be shows an earlier state of the file
   local name = ("thumbs/%d/%d.jpg"):format(record.id // 1000, record.id)
   local path = edition_folder(self) .. "/" .. name
   local old = before and before .. "/" .. name
