@@ -248,7 +248,9 @@ album.remove "p.*"
 if album.SANITIZED then
   check.skip("--max-memory", "AddressSanitizer needs more")
 else
-  equal({ caption("photos/b.png", "--max-memory", "1K") }, { 3, "", ("lunette: %s: not enough memory\n"):format(album.MODEL) }, "--max-memory")
+  status, out, err = caption("photos/b.png", "--max-memory", "1K")        -- where memory ends is not the same each time
+  equal({ status, out }, { 3, "" }, "--max-memory")
+  ok(err:find("lunette: " .. album.MODEL, 1, true) and err:find "memory\n$", "%s", err)
   equal((caption("photos/b.png", "--max-memory", "1G", "--timeout", "60", "--retries", "0")), 0, "enough memory")
 end
 equal({ caption("photos/a.jpg", "--fast-decode") }, { 0, T[1] .. "\n", "" }, "--fast-decode leaves a small JPEG as it is")
