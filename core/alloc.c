@@ -78,6 +78,25 @@ void *lun_alloc(size_t bytes) {
   return (char *)b + HEADER;
 }
 
+void lun_trim(void) {
+  block *all = NULL;
+  pthread_mutex_lock(&lock);
+  for (int c = 0; c < CLASSES; c++)
+    while (kept[c]) {
+      block *b = kept[c];
+      kept[c] = b->next;
+      b->next = all;
+      all = b;
+    }
+  kept_bytes = 0;
+  pthread_mutex_unlock(&lock);
+  while (all) {
+    block *next = all->next;
+    free(all);
+    all = next;
+  }
+}
+
 void lun_free(void *p) {
   block *b;
   size_t size;

@@ -31,6 +31,12 @@ void        lun_close(lun_ctx *cx);              /* NULL is ignored; tensors sti
 int         lun_threads(const lun_ctx *cx);
 lun_status  lun_set_threads(lun_ctx *cx, int threads);   /* 0: as many as cores */
 
+/*
+** lun_trim - gives back to the system the freed blocks that the process keeps for the next ones of their size.
+** For those who run long and see inputs of many sizes.  Any thread may call it.
+*/
+void        lun_trim(void);
+
 lun_status  lun_fail(lun_ctx *cx, lun_status code, const char *fmt, ...) LUN_PRINTF(3, 4);
 lun_status  lun_failv(lun_ctx *cx, lun_status code, const char *fmt, va_list ap);
 lun_status  lun_error(const lun_ctx *cx);        /* LUN_OK if nothing failed since lun_clear() */

@@ -85,6 +85,13 @@ static int threads(lua_State *L) {
   return 1;
 }
 
+/* core.trim(): gives back freed memory that is kept for the next tensors (lun_trim) */
+static int trim(lua_State *L) {
+  (void)L;
+  lun_trim();
+  return 0;
+}
+
 LUN_EXPORT int luaopen_lunette_core(lua_State *L) {
   luaL_checkversion(L);
   get_context(L);
@@ -93,6 +100,8 @@ LUN_EXPORT int luaopen_lunette_core(lua_State *L) {
   lua_setfield(L, -2, "version");
   lua_pushcfunction(L, threads);
   lua_setfield(L, -2, "threads");
+  lua_pushcfunction(L, trim);
+  lua_setfield(L, -2, "trim");
   open_scope(L);
   open_tensor(L);
   open_ops(L);

@@ -1,6 +1,7 @@
 -- cli/caption.lua - lunette caption: says what pictures show, one or a million.
 local durable  = require "lunette.job.durable"
 local job      = require "lunette.job"
+local memory   = require "lunette.job.memory"
 local progress = require "lunette.cli.progress"
 local report   = require "lunette.cli.report"
 local root     = require "lunette.cli.root"
@@ -137,7 +138,7 @@ end
 
 -- finish(options, run) -> exit status.  Tells progress and failures while run(settings) works, and what came of it.
 function caption.finish(options, run, on_caption)
-  collectgarbage("incremental", 110)                -- at 200 % the heap of a long job goes up and down by megabytes
+  memory.keep_flat()
   local given = settings.pick(options)
   local bar = progress.open(options.quiet and "none" or options.progress or options.job and "auto" or "terminal")
   function given.on_message(text)

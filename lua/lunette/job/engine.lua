@@ -17,7 +17,7 @@ local FLUSH   = 500          -- ms between flushes
 local RESULTS = 64           -- results that bring a flush forward
 local TAKE    = 32           -- pictures taken from the job file at a time
 local PACKS   = 4            -- file descriptor of the packed weights in a worker
-local AHEAD_THREADS = 2      -- threads of a worker that prepare pictures
+local AHEAD_THREADS = 1      -- threads of a worker that prepare pictures; with more, memory depends on which of them meet
 local LARGEST = 8            -- batch that is tried
 
 -- Signals that end a job in good order, and the exit status then: 128 + number but for 130 of the keyboard's.

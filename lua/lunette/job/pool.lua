@@ -72,16 +72,6 @@ local function gone(self, worker)
   self:fill()
 end
 
--- The threads of a worker share one heap: of several, each keeps what it once needed at most.
-local function environment(list)
-  local all = { "MALLOC_ARENA_MAX=1", table.unpack(list or {}) }
-  if list then return all end
-  for name, value in pairs(luv.os_environ()) do
-    if name ~= "MALLOC_ARENA_MAX" then all[#all + 1] = name .. "=" .. value end
-  end
-  return all
-end
-
 local answers = {}
 
 function answers.ready(self, worker)
@@ -125,7 +115,7 @@ function start(self)
   local stdio = { luv.new_pipe(false), 2, 2, pipe }
   for i, fd in ipairs(self.descriptors) do stdio[4 + i] = fd end
   local handle, message = luv.spawn(self.command[1], {
-    args = table.move(self.command, 2, #self.command, 1, {}), stdio = stdio, env = environment(self.environment), detached = true,
+    args = table.move(self.command, 2, #self.command, 1, {}), stdio = stdio, env = self.environment, detached = true,
   }, function (code, signal)
     worker.exited, worker.code, worker.signal = true, code, signal
     worker.handle:close()

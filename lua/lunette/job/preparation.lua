@@ -4,6 +4,7 @@
 -- gives only what passes between Lua states: strings, numbers, nil.
 local core = require "lunette.core"
 local image_processor = require "lunette.image_processor"
+local memory = require "lunette.job.memory"
 local vision = require "lunette.vision"
 
 local PIECE = 1 << 18      -- bytes read at a time
@@ -27,7 +28,7 @@ local function read(path)
   end
 end
 
-collectgarbage("incremental", 110)      -- each thread has a state: at 200 % each keeps twice what it needs
+memory.collect_steadily()
 local processors = {}      -- by model directory
 
 local function processor_of(dir)

@@ -14,9 +14,11 @@ local lunette  = require "lunette"
 local batch_size = require "lunette.job.batch_size"
 local channel  = require "lunette.job.channel"
 local prefetch = require "lunette.job.prefetch"
+local memory   = require "lunette.job.memory"
 local luv      = require "luv"
 
 local PIPE  = 3              -- file descriptor
+local TIDY  = 32             -- pictures after which memory is given back
 
 local worker = {}
 
@@ -125,6 +127,15 @@ local function note(self, images, began)
   self.channel:send { kind = "batch_size", size = size, sentence = sentence }
 end
 
+-- Pictures of a size that is rare leave memory that is kept for more of them: now and then it goes.
+local function tidy(self, images)
+  self.since = (self.since or 0) + images
+  if self.since < TIDY then return end
+  self.since = 0
+  collectgarbage()
+  lunette.trim()
+end
+
 -- ---- the process ---------------------------------------------------------------------------
 
 local messages = {}
@@ -155,7 +166,7 @@ function messages.batch_size(self, message) self.batch_size, self.trials = messa
 
 -- serve([on_image]): works until the coordinator is gone.
 function worker.serve(on_image)
-  collectgarbage("incremental", 110)               -- memory that stays flat is worth more than the time
+  memory.keep_flat()
   local self = { outstanding = 0, on_image = on_image }
   self.channel = channel.open(channel.pipe(PIPE), function (message) messages[message.kind](self, message) end,
                               function () self.ended = true end)
@@ -165,6 +176,7 @@ function worker.serve(on_image)
       local began = luv.hrtime()
       local list = take(self, next_size(self))
       note(self, work(self, list), began)
+      tidy(self, #list)
     end
     luv.run "nowait"
   end
