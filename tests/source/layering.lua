@@ -40,7 +40,7 @@ local C_ROWS = {
   { "^core/vulkan/",          system = either(LIBC, set "vulkan/vulkan.h volk.h"),  own = { "^core/", "^shaders/inc/push%.h$" } },
   { "^core/files/",           system = either(LIBC, set "cjson/cJSON.h"),           own = { "^core/" } },
   { "^core/",                 system = either(LIBC, SIMD),                          own = { "^core/" } },
-  { "^lua/bindings/",         system = either(LIBC, LUA, set "sqlite3.h hiredis/hiredis.h sys/socket.h xxhash.h"),
+  { "^lua/bindings/",         system = either(LIBC, LUA, set "malloc.h sqlite3.h hiredis/hiredis.h sys/socket.h xxhash.h"),
                                                                                     own = {} },
   { "^lua/",                  system = either(LIBC, LUA),                           own = { "^lua/", "^core/lun[%w_]*%.h$" } },
   { "^vision/",               system = either(LIBC, set "jpeglib.h jerror.h png.h webp/decode.h webp/demux.h gif_lib.h",
