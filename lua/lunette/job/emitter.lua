@@ -33,9 +33,13 @@ local function write(self, entry, list)
   for _, record in ipairs(list) do record.prepared = record.final and record.final[entry.name] end
   local failed = want(entry.output:write(list))
   if not entry.single or not next(failed) then return end
-  for id, message in pairs(failed) do
-    self.store:spoil(id, message)
-    self.spoiled = self.spoiled + 1
+  for _, record in ipairs(list) do
+    local message = failed[record.id]
+    if message then
+      self.store:spoil(record.id, message)
+      record.text, record.error, record.stage = nil, message, "write"
+      self.spoiled = self.spoiled + 1
+    end
   end
   self.store:commit()
 end

@@ -5,7 +5,7 @@
 --
 --   setup    model, threads, ahead_threads, arguments, batch_size, measure (whether the batch size is to be measured), data_limit,
 --            shared, thumbnail, fast_decode
---   ready    prompt_length          or   refused   status, message
+--   ready                           or   refused   status, message
 --   task     key, file, bytes       (bytes: of a picture that is no file)
 --   batch_size  size, and from the worker that measured it a sentence
 --   done     key, text, ids, score, tokens, sequences, ms, width, height, thumbnail
@@ -154,7 +154,7 @@ function messages.setup(self, setup)
   self.queue = assert(prefetch.new { model = setup.model, threads = setup.ahead_threads, thumbnail = setup.thumbnail,
                                      reduce_to = setup.fast_decode and model.image_processor:reduce_to() or nil,
                                      on_image = self.on_image })
-  self.channel:send { kind = "ready", prompt_length = detail }
+  self.channel:send { kind = "ready" }
 end
 
 function messages.task(self, task)
