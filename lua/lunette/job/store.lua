@@ -28,7 +28,7 @@ CREATE TABLE image(
   ticket TEXT,                          -- of a queue: its name for this input, until the queue has confirmed it
   final TEXT, thumbnail BLOB);          -- for outputs, until they have it; final: { output = what its prepare() gave }, JSON
 CREATE INDEX image_path ON image(path);
-CREATE INDEX image_todo ON image(todo, id) WHERE todo > 0;
+CREATE INDEX image_todo ON image(todo, id);
 CREATE INDEX image_next ON image(id) WHERE position IS NULL AND ticket IS NULL AND todo = 0 AND state IN ('done', 'failed');
 CREATE INDEX image_ticket ON image(id) WHERE ticket IS NOT NULL;
 CREATE INDEX image_final ON image(position) WHERE final IS NOT NULL;
@@ -177,7 +177,7 @@ end
 -- Up to 'most' pictures to be captioned, in order of their numbers; they count as under way.
 function Store:take(most)
   local list = {}
-  for row in self.db:rows("SELECT id, file, path FROM image WHERE todo = 1 ORDER BY id LIMIT ?", most) do
+  for row in self.db:rows("SELECT id, file, path FROM image INDEXED BY image_todo WHERE todo = 1 ORDER BY id LIMIT ?", most) do
     list[#list + 1] = row
   end
   for _, row in ipairs(list) do self:run("UPDATE image SET todo = 3 WHERE id = ?", row.id) end
@@ -244,8 +244,8 @@ end
 function Store:assign(limit)
   local next_position = (self.db:row "SELECT max(position) AS n FROM image".n or 0) + 1
   local ids = {}
-  for row in self.db:rows([[SELECT id FROM image WHERE position IS NULL AND ticket IS NULL AND todo = 0 AND state IN ('done', 'failed') AND id < ?
-                            ORDER BY id]], limit or math.maxinteger) do
+  for row in self.db:rows([[SELECT id FROM image INDEXED BY image_next WHERE position IS NULL AND ticket IS NULL AND todo = 0
+                            AND state IN ('done', 'failed') AND id < ? ORDER BY id]], limit or math.maxinteger) do
     ids[#ids + 1] = row.id
   end
   for i, id in ipairs(ids) do self:run("UPDATE image SET position = ? WHERE id = ?", next_position + i - 1, id) end
@@ -254,7 +254,8 @@ end
 
 -- The number of the first picture that has no record yet.
 function Store:first_todo()
-  return self.db:row "SELECT min(id) AS n FROM image WHERE todo IN (1, 3)".n
+  return self.db:row([[SELECT min(n) AS n FROM (SELECT min(id) AS n FROM image WHERE todo = 1
+                       UNION ALL SELECT min(id) FROM image WHERE todo = 3)]]).n
 end
 
 -- Iterator of the records after a position, in order; of those before or at 'last' if given.
